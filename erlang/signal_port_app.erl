@@ -1,0 +1,19 @@
+%% @private The application: starts the supervisor with the application's environment. Where the start fails, the reason
+%% is one sentence that says what to do, not the path through the supervisors it came by.
+-module(signal_port_app).
+-behaviour(application).
+
+-export([start/2, stop/1]).
+
+-spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: string() | term()}.
+start(_Type, _Args) ->
+    case signal_port_sup:start_link(application:get_all_env(signal_port)) of
+        {error, {shutdown, {failed_to_start_child, signal_port_pool, {shutdown, Sentence}}}} ->
+            {error, Sentence};
+        Result ->
+            Result
+    end.
+
+-spec stop(term()) -> ok.
+stop(_State) ->
+    ok.

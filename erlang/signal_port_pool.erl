@@ -1,0 +1,293 @@
+%% @private The pool: which workers are ready, which is started when, and the way of a call.
+%%
+%% The process keeps the workers going. No call passes through it: callers read the ready workers from a table, take the
+%% one with the fewest calls in flight and talk to it. They come here only when there is no worker to talk to.
+%%
+%% A call whose worker ends is tried again with another: every operation is a function of its arguments and fresh
+%% randomness, and an answer that never came was never seen. It ends after three such attempts, so that a call that
+%% kills its worker cannot go round for ever.
+-module(signal_port_pool).
+-behaviour(gen_server).
+
+-include_lib("kernel/include/logger.hrl").
+-define(META, #{domain => [signal_port]}).
+
+-export([new_table/1, start_link/1, call/1, info/0]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
+
+-define(TABLE, signal_port_pool).
+-define(ATTEMPTS, 3).
+-define(FIRST_DELAY, 100).    % milliseconds before the second try to start a worker; doubled each time,
+-define(LAST_DELAY, 10_000).  % up to this
+-define(SHORT_LIFE, 1000).    % milliseconds; a worker that ends by itself before is no success
+
+-record(slot, {
+    index :: pos_integer(),
+    state = starting :: starting | ready | waiting,  % waiting: for its next start
+    pid :: pid() | undefined,
+    os_pid :: pos_integer() | undefined,
+    counters :: signal_port_worker:counters() | undefined,
+    versions = #{} :: #{atom() => binary()},
+    since :: integer() | undefined,     % monotonic milliseconds; when it got ready
+    starts = 0 :: non_neg_integer(),
+    failures = 0 :: non_neg_integer(),  % starts without success since the last one with
+    calls = 0 :: non_neg_integer(),     % answered by the workers before this one
+    last_reason :: string() | undefined
+}).
+
+-record(state, {
+    config :: signal_port_config:config(),
+    slots :: #{pos_integer() => #slot{}},
+    waiters = [] :: [gen_server:from()]  % callers for whom no worker was ready
+}).
+
+%% --- For callers ---
+
+%% @doc Makes the table that callers read; it belongs to the caller of this function.
+-spec new_table(signal_port_config:config()) -> ok.
+new_table(#{call_timeout := Timeout, max_frame := MaxFrame}) ->
+    ?TABLE = ets:new(?TABLE, [named_table, public, {read_concurrency, true}]),
+    true = ets:insert(?TABLE, [{call, [], Timeout, MaxFrame}, {has_started, false}]),
+    ok.
+
+%% @doc The answer to a request, or the bridge's own error.
+-spec call(signal_port_wire:request()) -> term().
+call(Request) ->
+    case ready_workers() of
+        {_, Timeout, MaxFrame} ->
+            case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
+                true -> attempt(Request, deadline(Timeout), ?ATTEMPTS, []);
+                false -> {error, too_large}
+            end;
+        not_started ->
+            {error, unavailable}
+    end.
+
+%% @doc What the pool has to say of each worker.
+-spec info() -> {Versions :: #{atom() => binary()}, Workers :: [map()]}.
+info() ->
+    gen_server:call(?MODULE, info).
+
+attempt(_Request, _Deadline, 0, _Dead) ->
+    {error, unavailable};
+attempt(Request, Deadline, Attempts, Dead) ->
+    case ready_workers() of
+        {Workers, _, _} ->
+            case [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)] of
+                [] ->
+                    case wait(Dead, Deadline) of
+                        ok -> attempt(Request, Deadline, Attempts, Dead);
+                        Error -> Error
+                    end;
+                Others ->
+                    {Pid, Counters} = least_busy(Others),
+                    case send(Pid, Counters, Request, Deadline) of
+                        {ok, Answer} -> Answer;
+                        timeout -> {error, timeout};
+                        %% It was gone before it had the request: that is no attempt.
+                        noproc -> attempt(Request, Deadline, Attempts, [Pid | Dead]);
+                        died -> attempt(Request, Deadline, Attempts - 1, [Pid | Dead])
+                    end
+            end;
+        not_started ->
+            {error, unavailable}
+    end.
+
+ready_workers() ->
+    try ets:lookup(?TABLE, call) of
+        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
+    catch
+        error:badarg -> not_started
+    end.
+
+least_busy([Only]) ->
+    Only;
+least_busy([{_, Counters} = First | Others]) ->
+    least_busy(Others, First, signal_port_worker:in_flight(Counters)).
+
+least_busy([{_, Counters} = Next | Others], Best, Fewest) ->
+    case signal_port_worker:in_flight(Counters) of
+        Fewer when Fewer < Fewest -> least_busy(Others, Next, Fewer);
+        _ -> least_busy(Others, Best, Fewest)
+    end;
+least_busy([], Best, _Fewest) ->
+    Best.
+
+send(Pid, Counters, Request, Deadline) ->
+    Alias = signal_port_worker:send(Pid, Counters, Request),
+    receive
+        {Alias, Bytes} ->
+            case signal_port_wire:answer(Bytes) of
+                {ok, Answer} ->
+                    {ok, Answer};
+                error ->
+                    signal_port_worker:liar(Pid),
+                    died
+            end;
+        {'DOWN', Alias, process, _, noproc} ->
+            noproc;
+        {'DOWN', Alias, process, _, _} ->
+            died
+    after remaining(Deadline) ->
+        demonitor(Alias, [flush]),
+        receive {Alias, _} -> ok after 0 -> ok end,
+        timeout
+    end.
+
+%% Until a worker is ready that is not among the dead.
+wait(Dead, Deadline) ->
+    try
+        gen_server:call(?MODULE, {wait, Dead}, remaining(Deadline))
+    catch
+        exit:{timeout, _} ->
+            {error, timeout};
+        exit:_ ->
+            %% The pool itself is being started anew.
+            timer:sleep(min(10, remaining(Deadline))),
+            case remaining(Deadline) of
+                0 -> {error, timeout};
+                _ -> ok
+            end
+    end.
+
+deadline(infinity) -> infinity;
+deadline(Milliseconds) -> now_ms() + Milliseconds.
+
+remaining(infinity) -> infinity;
+remaining(Deadline) -> max(0, Deadline - now_ms()).
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).
+
+%% --- gen_server ---
+
+-spec start_link(signal_port_config:config()) -> gen_server:start_ret().
+start_link(Config) ->
+    gen_server:start_link({local, ?MODULE}, ?MODULE, Config, []).
+
+-spec init(signal_port_config:config()) -> {ok, #state{}} | {stop, {shutdown, string()}}.
+init(#{pool_size := Size} = Config) ->
+    process_flag(sensitive, true),
+    Slots = maps:from_list([{Index, start(#slot{index = Index}, Config)} || Index <- lists:seq(1, Size)]),
+    State = #state{config = Config, slots = Slots},
+    publish(State),
+    case ets:lookup_element(?TABLE, has_started, 2) of
+        true -> {ok, State};  % started anew: the application stays up, whatever the workers do
+        false -> first_start(State)
+    end.
+
+%% The application has started when one worker is ready; that one cannot be had is the operator's to know at once.
+first_start(State) ->
+    receive
+        {ready, _, _} = Ready ->
+            ets:insert(?TABLE, {has_started, true}),
+            {ok, element(2, handle_info(Ready, State))};
+        {started, _, _} = Started ->
+            first_start(element(2, handle_info(Started, State)));
+        {'DOWN', _, process, _, Reason} ->
+            {stop, {shutdown, signal_port_worker:explain(Reason)}}
+    end.
+
+-spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}} | {noreply, #state{}}.
+handle_call({wait, Dead}, From, #state{slots = Slots, waiters = Waiters} = State) ->
+    Ready = [Pid || #slot{state = ready, pid = Pid} <- maps:values(Slots)],
+    case Ready -- Dead of
+        [_ | _] -> {reply, ok, State};
+        [] -> {noreply, dismiss_if_hopeless(State#state{waiters = [From | Waiters]})}
+    end;
+handle_call(info, _From, #state{slots = Slots} = State) ->
+    InOrder = [Slot || {_, Slot} <- lists:sort(maps:to_list(Slots))],
+    Versions = lists:foldl(fun maps:merge/2, #{}, [V || #slot{versions = V} <- InOrder]),
+    {reply, {Versions, [describe(Slot) || Slot <- InOrder]}, State}.
+
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast(_, State) ->
+    {noreply, State}.
+
+-spec handle_info(term(), #state{}) -> {noreply, #state{}}.
+handle_info({started, Pid, OsPid}, State) ->
+    {noreply, update(Pid, fun(Slot) -> Slot#slot{os_pid = OsPid} end, State)};
+handle_info({ready, Pid, Versions}, State) ->
+    Ready = update(Pid, fun(Slot) -> ready(Slot, Versions) end, State),
+    publish(Ready),
+    {noreply, dismiss(ok, Ready)};
+handle_info({'DOWN', _Monitor, process, Pid, Reason}, State) ->
+    Down = update(Pid, fun(Slot) -> down(Slot, signal_port_worker:explain(Reason)) end, State),
+    publish(Down),
+    {noreply, dismiss_if_hopeless(Down)};
+handle_info({start, Index}, #state{slots = Slots, config = Config} = State) ->
+    {noreply, State#state{slots = maps:update_with(Index, fun(Slot) -> start(Slot, Config) end, Slots)}};
+handle_info(_, State) ->
+    {noreply, State}.
+
+%% What callers sent is not in the state, but a message may be anything.
+-spec format_status(gen_server:format_status()) -> gen_server:format_status().
+format_status(Status) ->
+    maps:map(fun(message, _) -> hidden;
+                (log, _) -> [];
+                (_, Value) -> Value
+             end, Status).
+
+%% --- Slots ---
+
+start(#slot{starts = Starts} = Slot, Config) ->
+    Counters = signal_port_worker:new_counters(),
+    {ok, Pid} = supervisor:start_child(signal_port_worker_sup, [self(), Counters, Config]),
+    monitor(process, Pid),
+    Slot#slot{state = starting, pid = Pid, counters = Counters, starts = Starts + 1}.
+
+ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
+    Level = if Failures > 0 -> notice; true -> info end,
+    ?LOG(Level, "signal_port: worker ready, OS process ~b", [OsPid], ?META),
+    Slot#slot{state = ready, versions = Versions, since = now_ms()}.
+
+down(#slot{index = Index, counters = Counters, calls = Calls} = Slot, Sentence) ->
+    Answered = signal_port_worker:answered(Counters),
+    Failures = failures(Slot),
+    Delay = delay(Failures),
+    ?LOG(if Failures > 0 -> error; true -> warning end,
+         "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Answered, Delay], ?META),
+    erlang:send_after(Delay, self(), {start, Index}),
+    Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined, failures = Failures,
+              calls = Calls + Answered, last_reason = Sentence}.
+
+%% A worker that ended while it had work, or after a while, is followed at once; one that failed to start, or ended by
+%% itself as soon as it was ready, after a growing delay.
+failures(#slot{state = ready, since = Since, counters = Counters, failures = Failures}) ->
+    case signal_port_worker:taken(Counters) > 0 orelse now_ms() - Since >= ?SHORT_LIFE of
+        true -> 0;
+        false -> Failures + 1
+    end;
+failures(#slot{failures = Failures}) ->
+    Failures + 1.
+
+delay(0) -> 0;
+delay(Failures) -> min(?LAST_DELAY, ?FIRST_DELAY bsl min(Failures - 1, 16)).
+
+update(Pid, Fun, #state{slots = Slots} = State) ->
+    State#state{slots = maps:map(fun(_, #slot{pid = P} = Slot) when P =:= Pid -> Fun(Slot);
+                                    (_, Slot) -> Slot
+                                 end, Slots)}.
+
+publish(#state{slots = Slots}) ->
+    Workers = [{Pid, Counters} || #slot{state = ready, pid = Pid, counters = Counters} <- maps:values(Slots)],
+    ets:update_element(?TABLE, call, {2, Workers}).
+
+dismiss(Answer, #state{waiters = Waiters} = State) ->
+    [gen_server:reply(From, Answer) || From <- Waiters],
+    State#state{waiters = []}.
+
+%% A start or two may fail by an accident; when all have failed more often, waiting is no use.
+dismiss_if_hopeless(#state{slots = Slots} = State) ->
+    case lists:all(fun(#slot{failures = Failures}) -> Failures >= ?ATTEMPTS end, maps:values(Slots)) of
+        true -> dismiss({error, unavailable}, State);
+        false -> State
+    end.
+
+describe(#slot{state = SlotState, os_pid = OsPid, counters = Counters, starts = Starts} = Slot) ->
+    {Answered, InFlight} = case Counters of
+        undefined -> {0, 0};
+        _ -> {signal_port_worker:answered(Counters), signal_port_worker:in_flight(Counters)}
+    end,
+    #{state => SlotState, os_pid => OsPid, calls => Slot#slot.calls + Answered, in_flight => InFlight,
+      restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.

@@ -1,0 +1,200 @@
+%% @private Calls to bytes and bytes to answers, in msgpack. Pure, and the only place that knows an operation's argument types;
+%% PROTOCOL.md is the specification. Nothing that comes from outside makes an atom: the answers' atoms are listed here.
+-module(signal_port_wire).
+
+-export([request/2, tag/1, reply/2, answer/1, notice/1]).
+-export_type([request/0]).
+
+-type request() :: iodata(). % operation and arguments: what follows the tag
+
+%% @doc A request without its tag. Raises badarg, with no argument in the stack trace, where one is not of its type.
+-spec request(atom(), [term()]) -> request().
+request(Operation, Args) ->
+    Name = atom_to_binary(Operation),
+    Types = types(Operation),
+    [<<5:3, (byte_size(Name)):5, Name/binary, 9:4, (length(Types)):4>> | arguments(Types, Args)].
+
+%% @doc What goes before a request: the worker sends the tag back.
+-spec tag(non_neg_integer()) -> binary().
+tag(Tag) ->
+    <<16#93, 16#C4, 4, Tag:32>>.
+
+%% @doc The answer, still encoded, of a reply that must bear this tag.
+-spec reply(non_neg_integer(), binary()) -> {ok, binary()} | error.
+reply(Tag, Frame) ->
+    Tag32 = Tag band 16#FFFFFFFF,
+    case Frame of
+        <<16#92, 16#C4, 4, Tag32:32, Answer/binary>> -> {ok, Answer};
+        _ -> error
+    end.
+
+%% @doc The answer as the caller gets it.
+-spec answer(binary()) -> {ok, term()} | error.
+answer(Bytes) ->
+    try value(Bytes) of
+        {Answer, <<>>} -> {ok, Answer};
+        _ -> error
+    catch
+        error:_ -> error
+    end.
+
+%% @doc A worker's first frame.
+-spec notice(binary()) ->
+    {ready, Protocol :: integer(), Versions :: #{atom() => binary()}} | {unfit, Reason :: binary()} | error.
+notice(Frame) ->
+    case answer(Frame) of
+        {ok, {<<"ready">>, Protocol, #{} = Versions}} when is_integer(Protocol) ->
+            Known = [{signal_port, <<"signal_port">>}, {python, <<"python">>}, {cryptography, <<"cryptography">>},
+                     {openssl, <<"openssl">>}],
+            {ready, Protocol, maps:from_list([{Name, Version} || {Name, Key} <- Known, #{Key := Version} <- [Versions]])};
+        {ok, {<<"unfit">>, Reason}} when is_binary(Reason) -> {unfit, Reason};
+        _ -> error
+    end.
+
+%% --- Requests ---
+
+types(sha256) -> [binary];
+types(sha512) -> [binary];
+types(hmac_sha256) -> [binary, binary];
+types(generate_curve25519_keypair) -> [];
+types(generate_ed25519_keypair) -> [];
+types(sign_data) -> [binary, binary];
+types(verify_signature) -> [binary, binary, binary];
+types(ed25519_sk_to_curve25519) -> [binary];
+types(ed25519_pk_to_curve25519) -> [binary];
+types(aes_gcm_encrypt) -> [binary, binary, binary, binary, int32];
+types(aes_gcm_decrypt) -> [binary, binary, binary, binary, binary, int32];
+types(init) -> [];
+types(generate_identity_key_pair) -> [];
+types(generate_pre_key) -> [int32];
+types(generate_signed_pre_key) -> [binary, int32];
+types(process_pre_key_bundle) -> [binary, binary];
+types(process_pre_key_bundle_bob) -> [binary, binary, binary, binary, binary];
+types(dr_init) -> [binary, binary, binary, binary, int32];
+types(dr_encrypt) -> [binary, binary];
+types(dr_encrypt_prekey) -> [binary, binary, pre_key_info];
+types(dr_decrypt) -> [binary, binary];
+types(pksm_decode) -> [binary];
+types(create_session) -> [binary, binary];
+types(encrypt_message) -> [binary, binary];
+types(decrypt_message) -> [binary, binary];
+types(x25519) -> [binary, binary];
+types(hkdf_sha256) -> [binary, binary, binary, integer];
+types(_) -> error(badarg).
+
+arguments([Type | Types], [Arg | Args]) -> [argument(Type, Arg) | arguments(Types, Args)];
+arguments([], []) -> [];
+arguments(_, _) -> error(badarg).
+
+%% The last clause must catch all that is left: a function_clause error would carry the argument, a secret maybe, in its
+%% stack trace.
+argument(binary, Arg) when is_binary(Arg) -> binary(Arg);
+argument(int32, Arg) when is_integer(Arg), Arg >= -16#80000000, Arg =< 16#7FFFFFFF -> int32(Arg);
+argument(uint32, Arg) when is_integer(Arg), Arg >= 0, Arg =< 16#FFFFFFFF -> uint32(Arg);
+argument(integer, Arg) when is_integer(Arg) -> int32(max(-1, min(Arg, 16#7FFFFFFF)));
+argument(pre_key_info, {RegistrationId, OneTimeId, SignedId, <<_:32/binary>> = BaseKey}) ->
+    [<<16#94>>, argument(uint32, RegistrationId), argument(one_time_id, OneTimeId), argument(uint32, SignedId),
+     argument(binary, BaseKey)];
+argument(one_time_id, undefined) -> <<16#C7, 9, 1, "undefined">>;
+argument(one_time_id, Id) -> argument(uint32, Id);
+argument(_, _) -> error(badarg).
+
+binary(Bytes) when byte_size(Bytes) < 16#100 -> [<<16#C4, (byte_size(Bytes))>>, Bytes];
+binary(Bytes) when byte_size(Bytes) < 16#10000 -> [<<16#C5, (byte_size(Bytes)):16>>, Bytes];
+binary(Bytes) when byte_size(Bytes) < 16#100000000 -> [<<16#C6, (byte_size(Bytes)):32>>, Bytes].
+
+int32(Integer) -> <<16#D2, Integer:32>>.
+
+uint32(Integer) -> <<16#CE, Integer:32>>.
+
+%% --- Answers ---
+
+value(<<0:1, Integer:7, Rest/binary>>) -> {Integer, Rest};
+value(<<16#E:4, Integer:4, Rest/binary>>) -> {Integer - 32, Rest};
+value(<<16#F:4, Integer:4, Rest/binary>>) -> {Integer - 16, Rest};
+value(<<16#CC, Integer:8, Rest/binary>>) -> {Integer, Rest};
+value(<<16#CD, Integer:16, Rest/binary>>) -> {Integer, Rest};
+value(<<16#CE, Integer:32, Rest/binary>>) -> {Integer, Rest};
+value(<<16#D0, Integer:8/signed, Rest/binary>>) -> {Integer, Rest};
+value(<<16#D1, Integer:16/signed, Rest/binary>>) -> {Integer, Rest};
+value(<<16#D2, Integer:32/signed, Rest/binary>>) -> {Integer, Rest};
+value(<<16#C4, Size:8, Bytes:Size/binary, Rest/binary>>) -> {own(Bytes), Rest};
+value(<<16#C5, Size:16, Bytes:Size/binary, Rest/binary>>) -> {own(Bytes), Rest};
+value(<<16#C6, Size:32, Bytes:Size/binary, Rest/binary>>) -> {own(Bytes), Rest};
+value(<<5:3, Size:5, Text:Size/binary, Rest/binary>>) -> {Text, Rest};
+value(<<16#D9, Size:8, Text:Size/binary, Rest/binary>>) -> {Text, Rest};
+value(<<16#D4, 1, Name:1/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<16#D5, 1, Name:2/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<16#D6, 1, Name:4/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<16#D7, 1, Name:8/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<16#D8, 1, Name:16/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<16#C7, Size:8, 1, Name:Size/binary, Rest/binary>>) -> {name(Name), Rest};
+value(<<9:4, Count:4, Rest/binary>>) -> tuple(Count, Rest, []);
+value(<<8:4, Count:4, Rest/binary>>) -> map(Count, Rest, #{}).
+
+tuple(0, Rest, Values) ->
+    {list_to_tuple(lists:reverse(Values)), Rest};
+tuple(Count, Bytes, Values) ->
+    {Value, Rest} = value(Bytes),
+    tuple(Count - 1, Rest, [Value | Values]).
+
+map(0, Rest, Map) ->
+    {Map, Rest};
+map(Count, Bytes, Map) ->
+    {Key, Bytes1} = value(Bytes),
+    {Value, Rest} = value(Bytes1),
+    map(Count - 1, Rest, Map#{Key => Value}).
+
+%% A small part of a reply must not keep the whole of it in memory.
+own(Bytes) ->
+    case binary:referenced_byte_size(Bytes) > 2 * byte_size(Bytes) of
+        true -> binary:copy(Bytes);
+        false -> Bytes
+    end.
+
+name(<<"ok">>) -> ok;
+name(<<"error">>) -> error;
+name(<<"undefined">>) -> undefined;
+name(<<"invalid_private_key">>) -> invalid_private_key;
+name(<<"invalid_public_key">>) -> invalid_public_key;
+name(<<"invalid_signature">>) -> invalid_signature;
+name(<<"invalid_secret_key_size">>) -> invalid_secret_key_size;
+name(<<"invalid_public_key_size">>) -> invalid_public_key_size;
+name(<<"conversion_failed">>) -> conversion_failed;
+name(<<"invalid_parameters">>) -> invalid_parameters;
+name(<<"decryption_failed">>) -> decryption_failed;
+name(<<"signing_failed">>) -> signing_failed;
+name(<<"signature_failed">>) -> signature_failed;
+name(<<"invalid_identity_key_size">>) -> invalid_identity_key_size;
+name(<<"invalid_local_identity_key_size">>) -> invalid_local_identity_key_size;
+name(<<"invalid_bundle_size">>) -> invalid_bundle_size;
+name(<<"signature_verification_failed">>) -> signature_verification_failed;
+name(<<"identity_pub_conversion_failed">>) -> identity_pub_conversion_failed;
+name(<<"dh1_calculation_failed">>) -> dh1_calculation_failed;
+name(<<"dh2_calculation_failed">>) -> dh2_calculation_failed;
+name(<<"dh3_calculation_failed">>) -> dh3_calculation_failed;
+name(<<"dh4_calculation_failed">>) -> dh4_calculation_failed;
+name(<<"invalid_identity_priv_size">>) -> invalid_identity_priv_size;
+name(<<"invalid_signed_pre_key_priv_size">>) -> invalid_signed_pre_key_priv_size;
+name(<<"invalid_one_time_pre_key_priv_size">>) -> invalid_one_time_pre_key_priv_size;
+name(<<"invalid_remote_identity_pub_size">>) -> invalid_remote_identity_pub_size;
+name(<<"invalid_remote_ephemeral_pub_size">>) -> invalid_remote_ephemeral_pub_size;
+name(<<"invalid_shared_secret_size">>) -> invalid_shared_secret_size;
+name(<<"invalid_identity_pub_size">>) -> invalid_identity_pub_size;
+name(<<"invalid_self_priv_size">>) -> invalid_self_priv_size;
+name(<<"dh_failed">>) -> dh_failed;
+name(<<"dh_ratchet_failed">>) -> dh_ratchet_failed;
+name(<<"invalid_session_size">>) -> invalid_session_size;
+name(<<"invalid_session">>) -> invalid_session;
+name(<<"session_not_initialized">>) -> session_not_initialized;
+name(<<"must_receive_first">>) -> must_receive_first;
+name(<<"message_too_short">>) -> message_too_short;
+name(<<"unsupported_version">>) -> unsupported_version;
+name(<<"malformed_message">>) -> malformed_message;
+name(<<"bad_mac">>) -> bad_mac;
+name(<<"too_many_skipped">>) -> too_many_skipped;
+name(<<"invalid_key_sizes">>) -> invalid_key_sizes;
+name(<<"key_agreement_failed">>) -> key_agreement_failed;
+name(<<"invalid_message">>) -> invalid_message;
+name(<<"invalid_length">>) -> invalid_length;
+name(<<"too_large">>) -> too_large.

@@ -1,0 +1,139 @@
+"""`python -m signal_port`: the worker at the other end of a port, and the small command line.
+
+As a worker it speaks `{packet, 4}` frames on standard input and output. The streams themselves are put out of reach at
+once: what a stray print writes goes to standard error, never between two frames. Until the ready notice, this module
+keeps to the language of old Pythons and to the standard library, so that an unfit installation can still say what it
+lacks.
+"""
+
+import os
+import signal
+import sys
+
+PROTOCOL_VERSION = 1
+PYTHON_FLOOR = (3, 10)
+PACKAGES = {"cryptography": "cryptography", "msgpack": "msgpack", "erlang": "erlang_py"}  # module: its package's name
+
+EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
+
+
+USAGE = "usage: signal-port worker [MAX_FRAME] | version"
+
+
+def main(arguments):
+    # type: (list[str]) -> int
+    """Run the command line and return the exit status."""
+    if arguments == ["version"]:
+        reason = unfit()
+        if reason:
+            return complain(reason, EXIT_UNFIT)
+        print(", ".join("%s %s" % item for item in versions().items()))
+        return EXIT_OK
+    if arguments[:1] == ["worker"] and all(argument.isdigit() for argument in arguments[1:2]) and not arguments[2:]:
+        if sys.stdin.isatty():
+            return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
+        return work(*map(int, arguments[1:]))
+    return complain(USAGE, EXIT_USAGE)
+
+
+def work(max_frame=None):
+    # type: (int | None) -> int
+    """Serve the VM on standard input and output until it has no more requests; return the exit status.
+
+    `max_frame` is the longest payload in either direction, in bytes.
+    """
+    source, sink = take_streams()
+    reason = unfit()
+    if reason:
+        write_unfit(sink, reason)
+        return EXIT_UNFIT
+    from signal_port.errors import ProtocolError
+    from signal_port.limits import MAX_FRAME
+    from signal_port.worker import Worker
+
+    worker = Worker(source, sink, max_frame or MAX_FRAME)
+    try:
+        worker.notify("ready", PROTOCOL_VERSION, dict(versions(), os_pid=os.getpid()))
+        worker.serve()
+    except ProtocolError as error:
+        return complain(str(error), EXIT_PROTOCOL)
+    except BrokenPipeError:
+        return EXIT_OK  # the VM has gone, nobody waits for an answer
+    except Exception as error:  # its text may quote a secret: the place must do
+        place = error.__traceback__
+        while place and place.tb_next:
+            place = place.tb_next
+        where = "%s:%d" % (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else "an unknown place"
+        return complain("%s at %s" % (type(error).__name__, where), EXIT_CRASHED)
+    return EXIT_OK
+
+
+def take_streams():
+    # type: () -> tuple[int, int]
+    """Return descriptors of their own for the port; standard input becomes empty, standard output standard error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the VM's shell is the VM's
+    source, sink = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return source, sink
+
+
+def unfit():
+    # type: () -> str | None
+    """Return a sentence that says what this Python lacks, or None."""
+    if sys.version_info < PYTHON_FLOOR:
+        return "Python %d.%d or later is needed, and %s is %d.%d: set {python, Path} to a later one" % (
+            PYTHON_FLOOR + (sys.executable,) + sys.version_info[:2]
+        )
+    from importlib import import_module
+
+    for module, package in PACKAGES.items():
+        try:
+            import_module(module)
+        except ImportError as error:
+            return "Python cannot import %s (%s): run '%s -m pip install %s'" % (
+                module,
+                str(error).splitlines()[0],
+                sys.executable,
+                " ".join(PACKAGES.values()),
+            )
+    return None
+
+
+def versions():
+    # type: () -> dict[str, str]
+    """Return the versions of what answers."""
+    from cryptography import __version__ as cryptography_version
+    from cryptography.hazmat.backends.openssl import backend
+
+    from signal_port import __version__
+
+    return {
+        "signal_port": __version__,
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "cryptography": cryptography_version,
+        "openssl": backend.openssl_version_text(),
+    }
+
+
+def write_unfit(sink, reason):
+    # type: (int, str) -> None
+    """Write the notice `["unfit", Reason]` without msgpack, which may be what is missing."""
+    text = reason.encode()[:255]
+    payload = b"\x92\xa5unfit\xd9" + bytes([len(text)]) + text
+    os.write(sink, len(payload).to_bytes(4, "big") + payload)
+
+
+def complain(reason, status):
+    # type: (str, int) -> int
+    """Say on standard error why it ends; return the exit status."""
+    sys.stderr.write("signal-port: %s\n" % reason)
+    return status
+
+
+if __name__ == "__main__":
+    if not __package__:  # run by its folder, as the Erlang side does: the package is beside this file
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.exit(main(sys.argv[1:]))

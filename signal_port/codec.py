@@ -1,0 +1,105 @@
+"""Payloads to requests, answers to payloads. No I/O.
+
+There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external term
+format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a binary, a
+tuple or a list of msgpack an array, an int an integer, and an `ExtType` of type `ATOM` an atom. PROTOCOL.md is the
+specification.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import erlang
+from msgpack import ExtType, Packer, unpackb
+
+from signal_port.errors import ProtocolError
+
+ATOM = 1  # msgpack's ext type of an atom; the data is its name
+
+_ETF = 131
+_ETF_COMPRESSED = 80
+
+_pack = Packer().pack
+
+
+class Request(NamedTuple):
+    """One call, not checked yet: that is the operations' part."""
+
+    tag: Any  # opaque, sent back as it came
+    operation: Any  # a str, if the caller knows what it does
+    args: Any  # a list, likewise
+    is_etf: bool
+
+
+@cache
+def atom(name: str) -> ExtType:
+    """Return the term of an atom. Only for names from this package: each is kept."""
+    return ExtType(ATOM, name.encode())
+
+
+UNDEFINED = atom("undefined")
+
+
+def decode(payload: bytes) -> Request:
+    """Return the request that a payload holds.
+
+    Raises:
+        ProtocolError: it holds none, so that no answer is possible either.
+    """
+    is_etf = payload[0] == _ETF
+    try:
+        term = _decode_etf(payload) if is_etf else unpackb(payload)
+        tag, operation, args = term
+    except Exception as error:  # the decoders raise a dozen kinds, their texts may quote the payload
+        raise ProtocolError(f"a frame of {len(payload)} bytes is no request ({type(error).__name__})") from None
+    return Request(tag, operation, args, is_etf)
+
+
+def encode(request: Request, answer: Any) -> bytes:
+    """Return the payload of the reply to a request."""
+    if request.is_etf:
+        return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
+    return bytes(_pack((request.tag, answer)))
+
+
+def encode_notice(*terms: Any) -> bytes:
+    """Return the payload of a frame that answers no request: the first one of a worker."""
+    return bytes(_pack(terms))
+
+
+# --- External term format ---
+
+
+def _decode_etf(payload: bytes) -> tuple[Any, Any, Any]:
+    if payload[1] == _ETF_COMPRESSED:
+        raise ValueError("compressed")  # its size after decompression has no limit
+    tag, operation, args = erlang.binary_to_term(payload)
+    name = _from_etf(operation)
+    return tag, name.data.decode() if isinstance(name, ExtType) else None, _from_etf(args)
+
+
+def _from_etf(term: Any) -> Any:
+    match term:
+        case erlang.OtpErlangBinary(bits=8):
+            return term.value
+        case erlang.OtpErlangAtom():
+            name = term.value
+            return ExtType(ATOM, name.encode() if isinstance(name, str) else name)
+        case None:
+            return UNDEFINED
+        case bytes():  # STRING_EXT: a list of small integers
+            return list(term)
+        case list() | tuple():
+            return [_from_etf(element) for element in term]
+    return term
+
+
+def _to_etf(term: Any) -> Any:
+    match term:
+        case bytes():
+            return erlang.OtpErlangBinary(term)
+        case ExtType():
+            return erlang.OtpErlangAtom(term.data.decode())
+        case tuple():
+            return tuple(_to_etf(element) for element in term)
+    return term

@@ -1,0 +1,20 @@
+"""Every limit of the package, with its unit and what it holds off."""
+
+# Bytes of a frame's payload. A length prefix can claim 4 GiB; nothing is buffered for one that is over this.
+MAX_FRAME = 128 * 1024 * 1024
+
+# Message keys that one message may make a receiving chain skip. Without it a peer could have us derive 2^32 keys.
+MAX_SKIP = 32
+
+# Skipped message keys that a session holds; then the oldest is overwritten. The session blob has this many slots.
+MAX_SKIPPED_KEYS = 96
+
+# Bytes of HKDF-SHA-256's output: 255 blocks (RFC 5869, 2.3).
+MAX_HKDF_LENGTH = 255 * 32
+
+# Identity keys whose X25519 form is remembered. They are public; a stranger can at most push others out.
+MAX_CACHED_IDENTITIES = 4096
+
+# Answered frames are written at the latest when this many nanoseconds passed since the last write, so that a cheap
+# call does not wait for the dear ones that were read with it.
+MAX_HOLD_NS = 200_000

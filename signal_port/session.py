@@ -1,0 +1,130 @@
+"""The session as the NIF stores it: a struct of 7740 bytes, little-endian. The only module that knows an offset of it.
+
+A step of the ratchet opens a session into a bytearray, reads and writes its fields by the slices below, and seals it
+into bytes again. Bytes that no step touches are carried through as they were. The slots of skipped message keys have
+the NIF's own rules, kept here: which slot a key goes to, what taking it leaves behind.
+"""
+
+from signal_port.errors import SignalError
+from signal_port.limits import MAX_SKIPPED_KEYS
+
+SIZE = 7740
+
+# The fields. Keys are 32 bytes; numbers are unsigned, 4 bytes, and wrap at 2^32.
+_PREFIX = slice(0, 8)  # magic, version, size
+ROOT_KEY = slice(8, 40)
+SENDING_CHAIN_KEY = slice(40, 72)
+SENDING_NUMBER = slice(72, 76)
+RECEIVING_CHAIN_KEY = slice(76, 108)
+RECEIVING_NUMBER = slice(108, 112)
+RATCHET_PRIVATE_KEY = slice(112, 144)
+RATCHET_PUBLIC_KEY = slice(144, 176)
+REMOTE_RATCHET_KEY = slice(176, 208)
+LOCAL_IDENTITY = slice(208, 240)  # X25519
+REMOTE_IDENTITY = slice(240, 272)  # X25519
+LOCAL_SIGNING_IDENTITY = slice(272, 304)  # Ed25519
+SENDING_HEADER_KEY = slice(304, 336)
+RECEIVING_HEADER_KEY = slice(336, 368)
+NEXT_SENDING_HEADER_KEY = slice(368, 400)
+NEXT_RECEIVING_HEADER_KEY = slice(400, 432)
+PREVIOUS_NUMBER = slice(432, 436)  # length of the previous sending chain
+_INITIALIZED = 436
+MAY_SEND = 437  # the NIF calls it "has received"; not zero is true
+_CLOCK = slice(7736, 7740)
+
+_SLOTS = 440
+_SLOT_SIZE = 76
+_SLOTS_END = _SLOTS + MAX_SKIPPED_KEYS * _SLOT_SIZE
+# Of a slot: header key (32), number (4), message key (32), clock (4), occupied (1), padding (3).
+_SLOT_MESSAGE_KEY = 36
+_SLOT_CLOCK = 68
+_SLOT_OCCUPIED = 72
+_OCCUPIED = slice(_SLOTS + _SLOT_OCCUPIED, _SLOTS_END, _SLOT_SIZE)  # the flags of all slots
+
+_MAGIC_VERSION_SIZE = (0x44525331).to_bytes(4, "little") + (1).to_bytes(2, "little") + SIZE.to_bytes(2, "little")
+_FLAG = bytes([0]) + bytes([1]) * 255  # translates any byte to the flag it stands for
+
+
+def new() -> bytearray:
+    """Return an opened session, all zero but for its prefix and the initialized flag."""
+    session = bytearray(SIZE)
+    session[_PREFIX] = _MAGIC_VERSION_SIZE
+    session[_INITIALIZED] = 1
+    return session
+
+
+def open_session(blob: bytes) -> bytearray:
+    """Return a copy to work on.
+
+    Raises:
+        SignalError: `invalid_session_size`, `invalid_session` (not the NIF's magic, version 1 and size),
+            `session_not_initialized`.
+    """
+    if len(blob) != SIZE:
+        raise SignalError("invalid_session_size")
+    if blob[_PREFIX] != _MAGIC_VERSION_SIZE:
+        raise SignalError("invalid_session")
+    if not blob[_INITIALIZED]:
+        raise SignalError("session_not_initialized")
+    return bytearray(blob)
+
+
+def seal(session: bytearray) -> bytes:
+    """Return the session to store. As the NIF does, every flag, touched or not, is written as 0 or 1."""
+    session[_INITIALIZED] = 1
+    session[MAY_SEND] = _FLAG[session[MAY_SEND]]
+    session[_OCCUPIED] = session[_OCCUPIED].translate(_FLAG)
+    return bytes(session)
+
+
+def number(session: bytearray, field: slice) -> int:
+    """Return one of the numbers."""
+    return int.from_bytes(session[field], "little")
+
+
+def set_number(session: bytearray, field: slice, value: int) -> None:
+    """Write one of the numbers, modulo 2^32."""
+    session[field] = _uint32(value)
+
+
+def store_skipped_key(session: bytearray, header_key: bytes, message_number: int, message_key: bytes) -> None:
+    """Keep the key of a message that is late: in the first free slot, or else over the oldest."""
+    occupied = session[_OCCUPIED]
+    slot = occupied.find(0)
+    if slot < 0:
+        slot = min(range(MAX_SKIPPED_KEYS), key=lambda index: number(session, _slot_clock(index)))
+    clock = _uint32(number(session, _CLOCK) + 1)
+    session[_CLOCK] = clock
+    start = _SLOTS + slot * _SLOT_SIZE
+    session[start : start + _SLOT_OCCUPIED] = header_key + _uint32(message_number) + message_key + clock
+    session[start + _SLOT_OCCUPIED] = 1
+
+
+def take_skipped_key(session: bytearray, header_key: bytes, message_number: int) -> bytes | None:
+    """Return the message key kept for this header key and number, and forget it; None if there is none."""
+    wanted = header_key + _uint32(message_number)
+    at = session.find(wanted, _SLOTS, _SLOTS_END)
+    while at >= 0:
+        if (at - _SLOTS) % _SLOT_SIZE == 0 and session[at + _SLOT_OCCUPIED]:
+            message_key = bytes(session[at + _SLOT_MESSAGE_KEY : at + _SLOT_CLOCK])
+            session[at : at + _SLOT_CLOCK] = bytes(_SLOT_CLOCK)  # the slot's clock stays
+            session[at + _SLOT_OCCUPIED] = 0
+            return message_key
+        at = session.find(wanted, at + 1, _SLOTS_END)
+    return None
+
+
+def skipped_header_keys(session: bytearray) -> list[bytes]:
+    """Return the header keys of the occupied slots in the order of the slots, each once; all-zero ones left out."""
+    starts = (_SLOTS + slot * _SLOT_SIZE for slot, occupied in enumerate(session[_OCCUPIED]) if occupied)
+    keys = dict.fromkeys(bytes(session[start : start + 32]) for start in starts)
+    return [key for key in keys if any(key)]
+
+
+def _slot_clock(slot: int) -> slice:
+    start = _SLOTS + slot * _SLOT_SIZE + _SLOT_CLOCK
+    return slice(start, start + 4)
+
+
+def _uint32(value: int) -> bytes:
+    return (value & 0xFFFFFFFF).to_bytes(4, "little")
