@@ -293,7 +293,7 @@ watch(Worker, OsPid, Counters, StallTimeout, Answered, Since) ->
 make_gone(_OsPid, []) ->
     ok;
 make_gone(OsPid, [{Signal, Milliseconds} | Signals]) ->
-    signal(Signal, OsPid),
+    _ = signal(Signal, OsPid),
     is_gone(OsPid, now_ms() + Milliseconds) orelse make_gone(OsPid, Signals).
 
 is_gone(OsPid, Deadline) ->

@@ -12,7 +12,7 @@ import sys
 
 PROTOCOL_VERSION = 1
 PYTHON_FLOOR = (3, 10)
-PACKAGES = {"cryptography": "cryptography", "msgpack": "msgpack", "erlang": "erlang_py"}  # module: its package's name
+PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "erlang": "erlang_py>=2.0.4"}
 
 EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
 
@@ -85,21 +85,33 @@ def unfit():
     """Return a sentence that says what this Python lacks, or None."""
     if sys.version_info < PYTHON_FLOOR:
         return "Python %d.%d or later is needed, and %s is %d.%d: set {python, Path} to a later one" % (
-            PYTHON_FLOOR + (sys.executable,) + sys.version_info[:2]
+            *PYTHON_FLOOR,
+            sys.executable,
+            *sys.version_info[:2],
         )
     from importlib import import_module
 
-    for module, package in PACKAGES.items():
+    remedy = "run '%s -m pip install %s'" % (sys.executable, " ".join('"%s"' % wanted for wanted in PACKAGES.values()))
+    for name, wanted in PACKAGES.items():
         try:
-            import_module(module)
+            module = import_module(name)
         except ImportError as error:
-            return "Python cannot import %s (%s): run '%s -m pip install %s'" % (
-                module,
-                str(error).splitlines()[0],
-                sys.executable,
-                " ".join(PACKAGES.values()),
-            )
+            return "Python cannot import %s (%s): %s" % (name, str(error).splitlines()[0], remedy)
+        found = getattr(module, "__version__", None)
+        if found and numbers(found) < numbers(wanted.partition(">=")[2]):
+            return "%s %s is too old: %s" % (name, found, remedy)
     return None
+
+
+def numbers(version):
+    # type: (str) -> list[int]
+    """Return the numbers of a version, to compare: those before any letter."""
+    result = []
+    for part in version.split("."):
+        if not part.isdigit():
+            break
+        result.append(int(part))
+    return result
 
 
 def versions():
@@ -133,7 +145,13 @@ def complain(reason, status):
     return status
 
 
+def run():
+    # type: () -> None
+    """Run as a console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
 if __name__ == "__main__":
     if not __package__:  # run by its folder, as the Erlang side does: the package is beside this file
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.exit(main(sys.argv[1:]))
+    run()

@@ -1,13 +1,13 @@
 """Payloads to requests, answers to payloads. No I/O.
 
-There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external term
-format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a binary, a
-tuple or a list of msgpack an array, an int an integer, and an `ExtType` of type `ATOM` an atom. PROTOCOL.md is the
-specification.
+There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external
+term format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a
+binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple, and a tuple is to
+go as one. PROTOCOL.md is the specification.
 """
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import erlang
 from msgpack import ExtType, Packer, unpackb
@@ -15,6 +15,8 @@ from msgpack import ExtType, Packer, unpackb
 from signal_port.errors import ProtocolError
 
 ATOM = 1  # msgpack's ext type of an atom; the data is its name
+
+Term: TypeAlias = Any  # an Erlang term, as said above
 
 _ETF = 131
 _ETF_COMPRESSED = 80
@@ -25,9 +27,9 @@ _pack = Packer().pack
 class Request(NamedTuple):
     """One call, not checked yet: that is the operations' part."""
 
-    tag: Any  # opaque, sent back as it came
-    operation: Any  # a str, if the caller knows what it does
-    args: Any  # a list, likewise
+    tag: Term  # opaque, sent back as it came
+    operation: Term  # a str, if the caller knows what it does
+    args: Term  # a list, likewise
     is_etf: bool
 
 
@@ -55,14 +57,14 @@ def decode(payload: bytes) -> Request:
     return Request(tag, operation, args, is_etf)
 
 
-def encode(request: Request, answer: Any) -> bytes:
+def encode(request: Request, answer: Term) -> bytes:
     """Return the payload of the reply to a request."""
     if request.is_etf:
         return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
     return bytes(_pack((request.tag, answer)))
 
 
-def encode_notice(*terms: Any) -> bytes:
+def encode_notice(*terms: Term) -> bytes:
     """Return the payload of a frame that answers no request: the first one of a worker."""
     return bytes(_pack(terms))
 
@@ -70,7 +72,7 @@ def encode_notice(*terms: Any) -> bytes:
 # --- External term format ---
 
 
-def _decode_etf(payload: bytes) -> tuple[Any, Any, Any]:
+def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
     if payload[1] == _ETF_COMPRESSED:
         raise ValueError("compressed")  # its size after decompression has no limit
     tag, operation, args = erlang.binary_to_term(payload)
@@ -78,7 +80,7 @@ def _decode_etf(payload: bytes) -> tuple[Any, Any, Any]:
     return tag, name.data.decode() if isinstance(name, ExtType) else None, _from_etf(args)
 
 
-def _from_etf(term: Any) -> Any:
+def _from_etf(term: Term) -> Term:
     match term:
         case erlang.OtpErlangBinary(bits=8):
             return term.value
@@ -94,7 +96,7 @@ def _from_etf(term: Any) -> Any:
     return term
 
 
-def _to_etf(term: Any) -> Any:
+def _to_etf(term: Term) -> Term:
     match term:
         case bytes():
             return erlang.OtpErlangBinary(term)

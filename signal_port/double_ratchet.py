@@ -129,9 +129,7 @@ def _encrypt(state: bytearray, plaintext: bytes) -> tuple[bytes, bytes]:
     message_key, chain_key = _chain_step(state[session.SENDING_CHAIN_KEY])
     cipher_key, mac_key, iv = _message_keys(message_key)
     number = session.number(state, session.SENDING_NUMBER)
-    header = Header(
-        bytes(state[session.RATCHET_PUBLIC_KEY]), number, session.number(state, session.PREVIOUS_NUMBER)
-    )
+    header = Header(bytes(state[session.RATCHET_PUBLIC_KEY]), number, session.number(state, session.PREVIOUS_NUMBER))
     envelope = messages.encode_envelope(
         _encrypt_header(bytes(state[session.SENDING_HEADER_KEY]), header),
         primitives.aes_cbc_encrypt(cipher_key, iv, plaintext),

@@ -72,9 +72,7 @@ def decode_envelope(envelope: bytes) -> tuple[bytes, bytes]:
 def encode_header(header: Header) -> bytes:
     """Return the header in plain, 38 to 46 bytes."""
     return (
-        _bytes_field(1, header.ratchet_key)
-        + _varint_field(2, header.number)
-        + _varint_field(3, header.previous_number)
+        _bytes_field(1, header.ratchet_key) + _varint_field(2, header.number) + _varint_field(3, header.previous_number)
     )
 
 

@@ -5,21 +5,19 @@ here again, for a caller who is not the door.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from signal_port import double_ratchet, messages, primitives, static_session, x3dh
-from signal_port.codec import UNDEFINED, ExtType, atom
+from signal_port.codec import UNDEFINED, Term, atom
 from signal_port.errors import SignalError
 from signal_port.messages import PreKeyInfo
 from signal_port.primitives import KEY_SIZE
 
-Answer = tuple[Any, ...] | ExtType
-
 _OK = atom("ok")
 _ERROR = atom("error")
-_BADARG: Answer = (_ERROR, atom("badarg"))
-_UNKNOWN_OPERATION: Answer = (_ERROR, atom("unknown_operation"))
-TOO_LARGE: Answer = (_ERROR, atom("too_large"))
+_BADARG = (_ERROR, atom("badarg"))
+_UNKNOWN_OPERATION = (_ERROR, atom("unknown_operation"))
+TOO_LARGE = (_ERROR, atom("too_large"))
 
 
 class BadArgument(Exception):
@@ -29,31 +27,31 @@ class BadArgument(Exception):
 # --- Types: each takes a term of the wire and returns the argument ---
 
 
-def _binary(term: Any) -> bytes:
+def _binary(term: Term) -> bytes:
     if type(term) is not bytes:
         raise BadArgument
     return term
 
 
-def _integer(term: Any) -> int:
+def _integer(term: Term) -> int:
     if type(term) is not int:
         raise BadArgument
     return term
 
 
-def _int32(term: Any) -> int:
+def _int32(term: Term) -> int:
     if type(term) is not int or not -(2**31) <= term < 2**31:
         raise BadArgument
     return term
 
 
-def _uint32(term: Any) -> int:
+def _uint32(term: Term) -> int:
     if type(term) is not int or not 0 <= term < 2**32:
         raise BadArgument
     return term
 
 
-def _pre_key_info(term: Any) -> PreKeyInfo:
+def _pre_key_info(term: Term) -> PreKeyInfo:
     if type(term) is not list or len(term) != 4:
         raise BadArgument
     registration_id, one_time_id, signed_id, base_key = term
@@ -67,27 +65,27 @@ def _pre_key_info(term: Any) -> PreKeyInfo:
     )
 
 
-# --- Answers that are not {ok, Value} ---
+# --- Terms that are not {ok, Value} ---
 
 
-def _init() -> Answer:
+def _init() -> Term:
     return _OK
 
 
-def _verify_signature(public: bytes, message: bytes, signature: bytes) -> Answer:
+def _verify_signature(public: bytes, message: bytes, signature: bytes) -> Term:
     return _OK if primitives.verify_signature(public, message, signature) else atom("invalid_signature")
 
 
-def _aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> Answer:
+def _aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> Term:
     return (_OK, *primitives.aes_gcm_encrypt(key, iv, plaintext, aad, tag_size))
 
 
-def _pksm_decode(wire: bytes) -> Answer:
+def _pksm_decode(wire: bytes) -> Term:
     fields = messages.decode_pre_key_message(wire)
     return _OK, tuple(UNDEFINED if field is None else field for field in fields)
 
 
-def _ok(function: Callable[..., Any]) -> Callable[..., Answer]:
+def _ok(function: Callable[..., object]) -> Callable[..., Term]:
     return lambda *args: (_OK, function(*args))
 
 
@@ -97,8 +95,8 @@ def _ok(function: Callable[..., Any]) -> Callable[..., Answer]:
 class Operation(NamedTuple):
     """What answers a request, and the types of its arguments."""
 
-    answer: Callable[..., Answer]
-    types: tuple[Callable[[Any], Any], ...]
+    answer: Callable[..., Term]
+    types: tuple[Callable[[Term], object], ...]
 
 
 OPERATIONS = {
@@ -138,7 +136,7 @@ OPERATIONS = {
 }
 
 
-def perform(name: Any, args: Any) -> Answer:
+def perform(name: Term, args: Term) -> Term:
     """Return the answer to a call, as a term of the wire.
 
     `{error, unknown_operation}` and `{error, badarg}` answer what the door never sends.

@@ -213,7 +213,7 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
 
 # --- Ed25519 keys as X25519 keys ---
 
-# With K = -1 mod L, K*P is -P, and has P's u coordinate, exactly for P on the curve and in the subgroup of prime order L.
+# With K = -1 mod L, K*P is -P, and has P's u coordinate, exactly for P on the curve and in the subgroup of prime order.
 # K is a multiple of 8 and has bit 254 set, so that clamping leaves it alone. K is no secret.
 _SUBGROUP_CHECK = X25519PrivateKey.from_private_bytes((5 * _L - 1).to_bytes(32, "little"))
 

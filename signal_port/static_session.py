@@ -1,7 +1,7 @@
 """The static-key session of the NIF's releases 0.1 and 0.2: no ratchet, one key for all messages.
 
-A session is the key (32 bytes) and 32 random bytes that nothing reads. A message is nonce (12), ciphertext, tag (16). New
-code takes `double_ratchet`: here a stolen session opens every message, past and to come.
+A session is the key (32 bytes) and 32 random bytes that nothing reads. A message is nonce (12), ciphertext, tag (16).
+New code takes `double_ratchet`: here a stolen session opens every message, past and to come.
 """
 
 from signal_port import primitives

@@ -24,11 +24,11 @@ def generate_pre_key(key_id: int) -> tuple[int, bytes, bytes]:
 
 
 def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, bytes, bytes, bytes]:
-    """Return a fresh signed pre-key: the id as given, public key, private key, the identity's signature of the public key.
+    """Return a fresh signed pre-key: its id, public key, private key, and the identity's signature of the public key.
 
     Raises:
-        SignalError: `invalid_identity_key_size`, the secret is not 64 bytes; `signature_failed`, the public half stored in
-            it is not its seed's.
+        SignalError: `invalid_identity_key_size`, the secret is not 64 bytes; `signature_failed`, the public half
+            stored in it is not its seed's.
     """
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_identity_key_size")
@@ -41,8 +41,8 @@ def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:
 
     Args:
         identity_secret: our identity, 64 bytes.
-        bundle: the owner's identity, signed pre-key, signature of it (64) and, if there is one left, a one-time pre-key:
-            128 or 160 bytes.
+        bundle: the owner's identity, signed pre-key, signature of it (64) and, if there is one left, a one-time
+            pre-key: 128 or 160 bytes.
 
     Returns:
         The shared secret (96) and our ephemeral public key, which the owner needs for `respond`.
@@ -89,8 +89,9 @@ def respond(
 
     Raises:
         SignalError: `invalid_identity_priv_size`, `invalid_signed_pre_key_priv_size`,
-            `invalid_one_time_pre_key_priv_size`, `invalid_remote_identity_pub_size`, `invalid_remote_ephemeral_pub_size`,
-            `identity_pub_conversion_failed`, `dh1_calculation_failed` to `dh4_calculation_failed`.
+            `invalid_one_time_pre_key_priv_size`, `invalid_remote_identity_pub_size`,
+            `invalid_remote_ephemeral_pub_size`, `identity_pub_conversion_failed`, `dh1_calculation_failed` to
+            `dh4_calculation_failed`.
     """
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_identity_priv_size")
