@@ -10,8 +10,6 @@
 -behaviour(gen_server).
 
 -include_lib("kernel/include/logger.hrl").
--define(META, #{domain => [signal_port]}).
-
 -export([new_table/1, start_link/1, call/1, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
@@ -238,7 +236,7 @@ start(#slot{starts = Starts} = Slot, Config) ->
 
 ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
     Level = if Failures > 0 -> notice; true -> info end,
-    ?LOG(Level, "signal_port: worker ready, OS process ~b", [OsPid], ?META),
+    ?LOG(Level, "signal_port: worker ready, OS process ~b", [OsPid]),
     Slot#slot{state = ready, versions = Versions, since = now_ms()}.
 
 down(#slot{index = Index, counters = Counters, calls = Calls} = Slot, Sentence) ->
@@ -246,7 +244,7 @@ down(#slot{index = Index, counters = Counters, calls = Calls} = Slot, Sentence) 
     Failures = failures(Slot),
     Delay = delay(Failures),
     ?LOG(if Failures > 0 -> error; true -> warning end,
-         "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Answered, Delay], ?META),
+         "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Answered, Delay]),
     erlang:send_after(Delay, self(), {start, Index}),
     Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined, failures = Failures,
               calls = Calls + Answered, last_reason = Sentence}.
