@@ -51,14 +51,14 @@ new_table(#{call_timeout := Timeout, max_frame := MaxFrame}) ->
 %% @doc The answer to a request, or the bridge's own error.
 -spec call(signal_port_wire:request()) -> term().
 call(Request) ->
-    case ready_workers() of
-        {_, Timeout, MaxFrame} ->
+    try ets:lookup(?TABLE, call) of
+        [{call, Workers, Timeout, MaxFrame}] ->
             case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
-                true -> attempt(Request, deadline(Timeout), ?ATTEMPTS, []);
+                true -> attempt(Request, deadline(Timeout), ?ATTEMPTS, [], Workers);
                 false -> {error, too_large}
-            end;
-        not_started ->
-            {error, unavailable}
+            end
+    catch
+        error:badarg -> {error, unavailable}  % there is no table: the application is not running
     end.
 
 %% @doc What the pool has to say of each worker.
@@ -66,36 +66,32 @@ call(Request) ->
 info() ->
     gen_server:call(?MODULE, info).
 
-attempt(_Request, _Deadline, 0, _Dead) ->
+attempt(_Request, _Deadline, 0, _Dead, _Workers) ->
     {error, unavailable};
-attempt(Request, Deadline, Attempts, Dead) ->
-    case ready_workers() of
-        {Workers, _, _} ->
-            case [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)] of
-                [] ->
-                    case wait(Dead, Deadline) of
-                        ok -> attempt(Request, Deadline, Attempts, Dead);
-                        Error -> Error
-                    end;
-                Others ->
-                    {Pid, Counters} = least_busy(Others),
-                    case send(Pid, Counters, Request, Deadline) of
-                        {ok, Answer} -> Answer;
-                        timeout -> {error, timeout};
-                        %% It was gone before it had the request: that is no attempt.
-                        noproc -> attempt(Request, Deadline, Attempts, [Pid | Dead]);
-                        died -> attempt(Request, Deadline, Attempts - 1, [Pid | Dead])
-                    end
-            end;
-        not_started ->
-            {error, unavailable}
+attempt(Request, Deadline, Attempts, Dead, []) ->
+    case wait(Dead, Deadline) of
+        ok -> attempt(Request, Deadline, Attempts, Dead, ready_workers(Dead));
+        Error -> Error
+    end;
+attempt(Request, Deadline, Attempts, Dead, Workers) ->
+    {Pid, Counters} = least_busy(Workers),
+    case send(Pid, Counters, Request, Deadline) of
+        {ok, Answer} ->
+            Answer;
+        timeout ->
+            {error, timeout};
+        noproc ->  % it was gone before it had the request: that is no attempt
+            attempt(Request, Deadline, Attempts, [Pid | Dead], ready_workers([Pid | Dead]));
+        died ->
+            attempt(Request, Deadline, Attempts - 1, [Pid | Dead], ready_workers([Pid | Dead]))
     end.
 
-ready_workers() ->
-    try ets:lookup(?TABLE, call) of
-        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
+%% The table may still name workers that are known to be dead.
+ready_workers(Dead) ->
+    try ets:lookup_element(?TABLE, call, 2) of
+        Workers -> [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)]
     catch
-        error:badarg -> not_started
+        error:badarg -> []
     end.
 
 least_busy([Only]) ->
@@ -139,12 +135,11 @@ wait(Dead, Deadline) ->
     catch
         exit:{timeout, _} ->
             {error, timeout};
-        exit:_ ->
-            %% The pool itself is being started anew.
-            timer:sleep(min(10, remaining(Deadline))),
-            case remaining(Deadline) of
-                0 -> {error, timeout};
-                _ -> ok
+        exit:_ ->  % the pool is being started anew, or the application has been stopped
+            case {ets:whereis(?TABLE), remaining(Deadline)} of
+                {undefined, _} -> {error, unavailable};
+                {_, 0} -> {error, timeout};
+                {_, _} -> timer:sleep(10)
             end
     end.
 
@@ -171,19 +166,21 @@ init(#{pool_size := Size} = Config) ->
     publish(State),
     case ets:lookup_element(?TABLE, has_started, 2) of
         true -> {ok, State};  % started anew: the application stays up, whatever the workers do
-        false -> first_start(State)
+        false -> first_start(State, [], Size)
     end.
 
-%% The application has started when one worker is ready; that one cannot be had is the operator's to know at once.
-first_start(State) ->
+%% The application has started when one worker is ready; that none can be had is the operator's to know at once.
+first_start(_State, [{'DOWN', _, process, _, Reason} | _], 0) ->
+    {stop, {shutdown, signal_port_worker:explain(Reason)}};
+first_start(State, Failed, Others) ->
     receive
         {ready, _, _} = Ready ->
             ets:insert(?TABLE, {has_started, true}),
-            {ok, element(2, handle_info(Ready, State))};
+            {ok, lists:foldl(fun(Message, S) -> element(2, handle_info(Message, S)) end, State, [Ready | Failed])};
         {started, _, _} = Started ->
-            first_start(element(2, handle_info(Started, State)));
-        {'DOWN', _, process, _, Reason} ->
-            {stop, {shutdown, signal_port_worker:explain(Reason)}}
+            first_start(element(2, handle_info(Started, State)), Failed, Others);
+        {'DOWN', _, process, _, _} = Down ->
+            first_start(State, [Down | Failed], Others - 1)
     end.
 
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}} | {noreply, #state{}}.

@@ -244,9 +244,9 @@ python(Path) ->
         _ -> Path
     end.
 
-%% Not code:priv_dir/1: it does not know an application that is used from a folder of another name.
+%% Not code:priv_dir/1: it does not know an application that lies in a folder of another name.
 priv_dir() ->
-    filename:join(filename:dirname(filename:dirname(code:which(?MODULE))), "priv").
+    filename:join(filename:dirname(filename:dirname(code:where_is_file("signal_port.app"))), "priv").
 
 ended(Port, Milliseconds) ->
     receive

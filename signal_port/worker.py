@@ -11,7 +11,7 @@ from time import monotonic_ns
 from signal_port import codec, frame, operations
 from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
-_READ_SIZE = 1024 * 1024  # what a pipe can be made to hold; a read returns what is there
+_READ_SIZE = 64 * 1024  # bytes; what a pipe holds
 
 
 class Worker:
