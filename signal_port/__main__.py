@@ -29,11 +29,17 @@ def main(arguments):
             return complain(reason, EXIT_UNFIT)
         print(", ".join("%s %s" % item for item in versions().items()))
         return EXIT_OK
-    if arguments[:1] == ["worker"] and all(argument.isdigit() for argument in arguments[1:2]) and not arguments[2:]:
-        if sys.stdin.isatty():
+    if arguments[:1] == ["worker"] and is_size(arguments[1:]):
+        if os.isatty(0):
             return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
         return work(*map(int, arguments[1:]))
     return complain(USAGE, EXIT_USAGE)
+
+
+def is_size(arguments):
+    # type: (list[str]) -> bool
+    """Tell whether these are no argument, or one: a number of bytes."""
+    return not arguments or (len(arguments) == 1 and arguments[0].isascii() and arguments[0].isdigit())
 
 
 def work(max_frame=None):
@@ -42,7 +48,10 @@ def work(max_frame=None):
 
     `max_frame` is the longest payload in either direction, in bytes.
     """
-    source, sink = take_streams()
+    try:
+        source, sink = take_streams()
+    except OSError:
+        return complain("standard input or output is closed", EXIT_USAGE)
     reason = unfit()
     if reason:
         write_unfit(sink, reason)
@@ -133,7 +142,7 @@ def versions():
 def write_unfit(sink, reason):
     # type: (int, str) -> None
     """Write the notice `["unfit", Reason]` without msgpack, which may be what is missing."""
-    text = reason.encode()[:255]
+    text = reason.encode("utf-8", "replace")[:255].decode("utf-8", "ignore").encode()  # not cut inside a character
     payload = b"\x92\xa5unfit\xd9" + bytes([len(text)]) + text
     os.write(sink, len(payload).to_bytes(4, "big") + payload)
 

@@ -19,7 +19,9 @@ ATOM = 1  # msgpack's ext type of an atom; the data is its name
 Term: TypeAlias = Any  # an Erlang term, as said above
 
 _ETF = 131
-_ETF_COMPRESSED = 80
+
+# A compressed term, at whatever depth, would be decompressed without a limit. With no zlib it is refused.
+erlang.zlib = None
 
 _pack = Packer().pack
 
@@ -50,17 +52,23 @@ def decode(payload: bytes) -> Request:
     """
     is_etf = payload[0] == _ETF
     try:
-        term = _decode_etf(payload) if is_etf else unpackb(payload)
-        tag, operation, args = term
+        tag, operation, args = _decode_etf(payload) if is_etf else _decode_msgpack(payload)
     except Exception as error:  # the decoders raise a dozen kinds, their texts may quote the payload
         raise ProtocolError(f"a frame of {len(payload)} bytes is no request ({type(error).__name__})") from None
     return Request(tag, operation, args, is_etf)
 
 
 def encode(request: Request, answer: Term) -> bytes:
-    """Return the payload of the reply to a request."""
+    """Return the payload of the reply to a request.
+
+    Raises:
+        ProtocolError: the tag cannot be sent back.
+    """
     if request.is_etf:
-        return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
+        try:
+            return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
+        except RecursionError:  # the encoder goes less deep than the decoder
+            raise ProtocolError("a frame is no request: its tag is nested too deep") from None
     return bytes(_pack((request.tag, answer)))
 
 
@@ -69,13 +77,21 @@ def encode_notice(*terms: Term) -> bytes:
     return bytes(_pack(terms))
 
 
+def _decode_msgpack(payload: bytes) -> list[Term]:
+    term = unpackb(payload)
+    if not isinstance(term, list):
+        raise TypeError
+    return term
+
+
 # --- External term format ---
 
 
 def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
-    if payload[1] == _ETF_COMPRESSED:
-        raise ValueError("compressed")  # its size after decompression has no limit
-    tag, operation, args = erlang.binary_to_term(payload)
+    term = erlang.binary_to_term(payload)
+    if not isinstance(term, tuple):
+        raise TypeError
+    tag, operation, args = term
     name = _from_etf(operation)
     return tag, name.data.decode() if isinstance(name, ExtType) else None, _from_etf(args)
 

@@ -1,0 +1,115 @@
+"""The worker as the Erlang side starts it: a process behind pipes. Tests wait for an event, never for a time."""
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import msgpack
+
+from signal_port import frame
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "signal_port"
+TIMEOUT = 60  # seconds, for what takes milliseconds
+WORKER = ("-I", "-B", str(PACKAGE), "worker")
+
+
+class Ended(NamedTuple):
+    """How a process ended, and what it said before."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+
+def python(*arguments: str, stdin: bytes = b"") -> Ended:
+    """Run Python with these arguments to its end."""
+    command = [sys.executable, *arguments]
+    ended = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT, check=False, cwd=ROOT)
+    return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
+
+
+def code(*lines: str) -> tuple[str, ...]:
+    """Return the arguments that run these lines with the package at hand."""
+    return "-I", "-B", "-c", "\n".join((f"import sys; sys.path.insert(0, {str(ROOT)!r})", *lines))
+
+
+def framed(*payloads: bytes) -> bytes:
+    """Return the payloads as frames."""
+    return b"".join(frame.header(len(payload)) + payload for payload in payloads)
+
+
+def request(tag: Any, operation: str, *args: Any) -> bytes:
+    """Return a request in msgpack, framed."""
+    return framed(msgpack.packb([tag, operation, list(args)]))
+
+
+def frames(stream: bytes) -> list[bytes]:
+    """Return the payloads of a whole stream."""
+    unpacker = frame.Unpacker()
+    payloads = list(unpacker.feed(stream))
+    unpacker.close()
+    return payloads
+
+
+def terms(stream: bytes) -> list[Any]:
+    """Return the msgpack terms of a whole stream; its first is the notice."""
+    return [msgpack.unpackb(payload) for payload in frames(stream)]
+
+
+def serve(stdin: bytes, *arguments: str) -> Ended:
+    """Run a worker on that input to its end."""
+    return python(*WORKER, *arguments, stdin=stdin)
+
+
+class Child:
+    """A worker to talk to."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *(arguments or WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        assert self.process.stdin
+        assert self.process.stdout
+        self._to, self._from = self.process.stdin.fileno(), self.process.stdout.fileno()
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=TIMEOUT)
+
+    def send(self, data: bytes) -> None:
+        """Write bytes to the worker, all of them."""
+        while data:
+            data = data[os.write(self._to, data) :]
+
+    def receive(self) -> Any:
+        """Return the next frame's msgpack term."""
+        return msgpack.unpackb(self._read(int.from_bytes(self._read(frame.HEADER_SIZE), "big")))
+
+    def end(self) -> Ended:
+        """Close the worker's input and wait for its end."""
+        stdout, stderr = self.process.communicate(timeout=TIMEOUT)
+        return Ended(self.process.returncode, stdout, stderr.decode())
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            ready, _, _ = select.select([self._from], [], [], TIMEOUT)
+            assert ready, "no answer"
+            more = os.read(self._from, size - len(data))
+            assert more, "the worker has ended"
+            data += more
+        return data

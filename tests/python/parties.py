@@ -1,0 +1,33 @@
+"""Two parties before their first message, made as an application makes them. Sessions are values: tests share them."""
+
+from typing import NamedTuple
+
+from signal_port import double_ratchet, primitives, x3dh
+
+
+class Parties(NamedTuple):
+    """Two identities and their first sessions."""
+
+    alice: bytes  # the initiator's session
+    bob: bytes  # the responder's
+    secret: bytes  # what both agreed on
+    alice_identity: bytes
+    bob_identity: bytes
+    bob_secret: bytes  # his identity's secret key
+
+
+def begin() -> Parties:
+    """Return two parties after X3DH."""
+    alice_identity, alice_secret = primitives.generate_ed25519_keypair()
+    bob_identity, bob_secret = primitives.generate_ed25519_keypair()
+    _, signed, signed_private, signature = x3dh.generate_signed_pre_key(bob_secret, 1)
+    secret, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature)
+    assert secret == x3dh.respond(bob_secret, signed_private, b"", alice_identity, ephemeral)
+    return Parties(
+        double_ratchet.init(secret, alice_identity, bob_identity, b"", 1),
+        double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, 0),
+        secret,
+        alice_identity,
+        bob_identity,
+        bob_secret,
+    )

@@ -1,0 +1,285 @@
+"""Payloads to requests and back, in both codecs; tags come back as they came; garbage is refused as such."""
+
+import struct
+import zlib
+from contextlib import suppress
+from typing import Any
+
+import erlang
+import msgpack
+import pytest
+from erlang import OtpErlangAtom, OtpErlangBinary, OtpErlangList, OtpErlangPid, OtpErlangReference
+from hypothesis import given
+from hypothesis import strategies as st
+from msgpack import ExtType
+
+from signal_port import codec
+from signal_port.errors import ProtocolError
+from signal_port.operations import perform
+
+OK = codec.atom("ok")
+BADARG = (codec.atom("error"), codec.atom("badarg"))
+NODE = OtpErlangAtom("node@host")
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False),
+    st.binary(max_size=40),
+    st.text(max_size=20),
+    st.builds(ExtType, st.integers(0, 127), st.binary(max_size=20)),
+)
+TAGS = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+ETF_TAGS: dict[str, Any] = {
+    "reference": OtpErlangReference(NODE, bytes(range(12)), b"\0\0\0\7"),
+    "pid": OtpErlangPid(NODE, b"\0\0\0\1", b"\0\0\0\2", b"\0\0\0\3"),
+    "atom": OtpErlangAtom("tag"),
+    "undefined": None,
+    "true": True,
+    "integer": -1,
+    "big": 2**100,
+    "float": 1.5,
+    "binary": OtpErlangBinary(b"tag"),
+    "bitstring": OtpErlangBinary(b"\xa0", bits=3),
+    "string": b"abc",
+    "list": [1, [2, 1000], OtpErlangAtom("x")],
+    "improper list": OtpErlangList([1, 2], improper=True),
+    "tuple": (1, (2, ()), b""),
+    "map": {OtpErlangAtom("key"): [1000]},
+    "nothing": [],
+}
+
+
+def etf(term: Any) -> bytes:
+    return bytes(erlang.term_to_binary(term))
+
+
+def etf_request(tag: Any, operation: Any, args: Any) -> codec.Request:
+    return codec.decode(etf((tag, operation, args)))
+
+
+def perform_etf(operation: str, args: Any) -> Any:
+    request = etf_request(0, OtpErlangAtom(operation), args)
+    _, answer = erlang.binary_to_term(codec.encode(request, perform(request.operation, request.args)))
+    return answer
+
+
+# --- msgpack ---
+
+
+def test_a_msgpack_request_is_an_array_of_tag_operation_and_arguments() -> None:
+    payload = b"\x93\x07\xa6sha256\x91\xc4\x03abc"
+    assert codec.decode(payload) == (7, "sha256", [b"abc"], False)
+
+
+def test_a_msgpack_reply_is_an_array_of_tag_and_answer() -> None:
+    request = codec.Request(7, "init", [], False)
+    assert codec.encode(request, (OK, b"abc")) == b"\x92\x07\x92\xd5\x01ok\xc4\x03abc"
+
+
+@given(tag=TAGS)
+def test_a_msgpack_tag_comes_back_as_it_came(tag: Any) -> None:
+    request = codec.decode(msgpack.packb([tag, "init", []]))
+    reply = codec.encode(request, OK)
+    assert reply == msgpack.packb([tag, OK])
+
+
+def test_atoms_are_ext_type_1() -> None:
+    atom = codec.atom("bad_mac")
+    assert (atom.code, atom.data) == (1, b"bad_mac")
+
+
+def test_undefined_is_an_atom() -> None:
+    assert (codec.UNDEFINED.code, codec.UNDEFINED.data) == (1, b"undefined")
+
+
+def test_a_string_of_msgpack_is_no_binary() -> None:
+    request = codec.decode(msgpack.packb([0, "sha256", ["text"]]))
+    assert perform(request.operation, request.args) == BADARG
+
+
+def test_a_notice_is_an_array_of_its_terms() -> None:
+    assert msgpack.unpackb(codec.encode_notice("ready", 1, {"os_pid": 2})) == ["ready", 1, {"os_pid": 2}]
+
+
+@given(payload=st.binary(min_size=1, max_size=64))
+def test_garbage_is_a_request_or_a_protocol_error(payload: bytes) -> None:
+    with suppress(ProtocolError):
+        assert isinstance(codec.decode(payload), codec.Request)
+
+
+@given(garbage=st.binary(max_size=64))
+def test_garbage_in_the_external_term_format_is_a_request_or_a_protocol_error(garbage: bytes) -> None:
+    with suppress(ProtocolError):
+        assert isinstance(codec.decode(b"\x83" + garbage), codec.Request)
+
+
+NO_REQUESTS: dict[str, bytes] = {
+    "integer": b"\x01",
+    "nil": b"\xc0",
+    "unused byte": b"\xc1",
+    "two elements": msgpack.packb([1, "init"]),
+    "four elements": msgpack.packb([1, "init", [], 0]),
+    "no elements": b"\x90",
+    "cut": msgpack.packb([1, "init", []])[:-1],
+    "more behind it": msgpack.packb([1, "init", []]) + b"\0",
+    "text that is not UTF-8": b"\x93\x01\xa1\xff\x90",
+    "binary longer than the payload": b"\x93\x01\xa1x\x91\xc6\xff\xff\xff\xff",
+    "array longer than the payload": b"\x93\x01\xa1x\xdd\xff\xff\xff\xff",
+    "map with a list for a key": b"\x93\x81\x90\x01\xa1x\x90",
+    "nested 100,000 deep": b"\x93" + b"\x91" * 100_000 + b"\x01\xa1x\x90",
+    "text of three characters": msgpack.packb("abc"),
+    "binary of three bytes": msgpack.packb(b"abc"),
+    "map of three keys": b"\xde\x00\x03\xa3tag\x01\xa4init\x02\xa4args\x03",
+}
+
+
+@pytest.mark.parametrize("payload", NO_REQUESTS.values(), ids=NO_REQUESTS)
+def test_a_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -> None:
+    with pytest.raises(ProtocolError, match="is no request"):
+        codec.decode(payload)
+
+
+@pytest.mark.parametrize("depth", [400, 512, 600, 1000, 1022])
+def test_a_msgpack_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
+    payload = b"\x93" + b"\x91" * depth + b"\x01" + b"\xa4init\x90"
+    try:
+        reply = codec.encode(codec.decode(payload), OK)
+    except ProtocolError:
+        return
+    assert reply == b"\x92" + b"\x91" * depth + b"\x01" + b"\xd5\x01ok"
+
+
+# --- External term format ---
+
+
+@pytest.mark.parametrize("tag", ETF_TAGS.values(), ids=ETF_TAGS)
+def test_an_etf_tag_comes_back_as_it_came(tag: Any) -> None:
+    request = etf_request(tag, OtpErlangAtom("init"), [])
+    assert codec.encode(request, OK) == etf((tag, OtpErlangAtom("ok")))
+
+
+def test_an_atom_of_latin_1_comes_back_as_it_came() -> None:
+    atom = b"\x64\x00\x02\xe4\xf6"  # ATOM_EXT
+    request = codec.decode(b"\x83\x68\x03" + atom + b"\x77\x04init\x6a")
+    assert request.operation == "init"
+    assert erlang.binary_to_term(codec.encode(request, OK))[0].value == b"\xe4\xf6"
+
+
+def test_an_etf_reply_is_a_tuple_of_tag_and_answer() -> None:
+    request = etf_request(7, OtpErlangAtom("init"), [])
+    assert request.is_etf
+    assert codec.encode(request, (OK, (1, b"abc", codec.UNDEFINED))) == (
+        b"\x83\x68\x02\x61\x07\x68\x02\x77\x02ok\x68\x03\x61\x01\x6d\x00\x00\x00\x03abc\x77\x09undefined"
+    )
+
+
+def test_an_etf_binary_is_a_binary() -> None:
+    assert perform_etf("sha256", [OtpErlangBinary(b"abc")])[1] == OtpErlangBinary(sha256(b"abc"))
+
+
+def test_an_etf_argument_undefined_is_the_atom() -> None:
+    assert etf_request(0, OtpErlangAtom("init"), [None]).args == [codec.UNDEFINED]
+
+
+def test_etf_atoms_are_atoms_in_both_encodings() -> None:
+    latin = b"\x83\x68\x03\x61\x00\x64\x00\x04init\x6c\x00\x00\x00\x01\x73\x01a\x6a"
+    assert codec.decode(latin) == (0, "init", [codec.atom("a")], True)
+
+
+def test_a_string_of_etf_is_a_list_and_no_binary() -> None:
+    assert etf_request(0, OtpErlangAtom("sha256"), [b"abc"]).args == [[97, 98, 99]]
+    assert perform_etf("sha256", [b"abc"]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
+
+
+def test_arguments_that_are_small_integers_come_as_a_string_and_are_taken() -> None:
+    answer = perform_etf("generate_pre_key", b"\x07")
+    assert answer[0] == OtpErlangAtom("ok")
+    assert answer[1][0] == 7
+
+
+def test_a_big_integer_of_etf_is_an_integer() -> None:
+    assert perform_etf("hkdf_sha256", [OtpErlangBinary(b"")] * 3 + [2**80])[1] == OtpErlangAtom("invalid_length")
+
+
+BAD_ETF_ARGUMENTS: dict[str, Any] = {
+    "bitstring": OtpErlangBinary(b"\xa0", bits=3),
+    "iolist": [OtpErlangBinary(b"abc")],
+    "improper list": OtpErlangList([1, 2], improper=True),
+    "atom": OtpErlangAtom("abc"),
+    "true": True,
+    "undefined": None,
+    "map": {},
+    "pid": ETF_TAGS["pid"],
+    "integer": 1,
+    "float": 1.0,
+}
+
+
+@pytest.mark.parametrize("argument", BAD_ETF_ARGUMENTS.values(), ids=BAD_ETF_ARGUMENTS)
+def test_an_etf_argument_that_is_no_binary_is_badarg(argument: Any) -> None:
+    assert perform_etf("sha256", [argument]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
+
+
+@pytest.mark.parametrize("operation", [OtpErlangBinary(b"sha256"), b"sha256", 1, None, True, []], ids=repr)
+def test_an_etf_operation_that_is_no_atom_is_unknown(operation: Any) -> None:
+    request = etf_request(0, operation, [])
+    assert perform(request.operation, request.args) == (codec.atom("error"), codec.atom("unknown_operation"))
+
+
+INIT: tuple[Any, ...] = (1, OtpErlangAtom("init"), [])
+PLAIN_INIT = etf(INIT)[1:]
+ZEROS = b"\x6d" + struct.pack(">I", 10_000) + bytes(10_000)
+COMPRESSED_ZEROS = b"\x50" + struct.pack(">I", len(ZEROS)) + zlib.compress(ZEROS)
+NO_ETF_REQUESTS: dict[str, bytes] = {
+    "nothing": b"\x83",
+    "compressed": b"\x83\x50" + struct.pack(">I", len(PLAIN_INIT)) + zlib.compress(PLAIN_INIT),
+    "compressed inside": b"\x83\x68\x03\x61\x01\x77\x04init" + COMPRESSED_ZEROS,
+    "two elements": etf(INIT[:2]),
+    "four elements": etf((*INIT, 1)),
+    "integer": etf(1),
+    "atom": etf(OtpErlangAtom("init")),
+    "string of three": etf(b"abc"),
+    "map of three keys": etf({1: 1, 2: 2, 3: 3}),
+    "cut": etf(INIT)[:-1],
+    "more behind it": etf(INIT) + b"\x6a",
+    "unknown tag": b"\x83\x00",
+    "atom that is not UTF-8": b"\x83\x68\x03\x61\x01\x77\x01\xff\x6a",
+    "binary longer than the payload": b"\x83\x68\x03\x61\x01\x77\x04init\x6d\xff\xff\xff\xff",
+    "tuples nested 100,000 deep": b"\x83" + b"\x68\x01" * 100_000 + b"\x6a",
+    "arguments nested 10,000 deep": b"\x83\x68\x03\x61\x01\x77\x04init" + b"\x6c\0\0\0\1" * 10_000 + b"\x6a" * 10_001,
+}
+
+
+@pytest.mark.parametrize("payload", NO_ETF_REQUESTS.values(), ids=NO_ETF_REQUESTS)
+def test_an_etf_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -> None:
+    with pytest.raises(ProtocolError, match="is no request"):
+        codec.decode(payload)
+
+
+@pytest.mark.parametrize("depth", [100, 250, 300, 350, 400, 450, 1000])
+def test_an_etf_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
+    tag = b"\x68\x01" * depth + b"\x6a"
+    try:
+        reply = codec.encode(codec.decode(b"\x83\x68\x03" + tag + b"\x77\x04init\x6a"), OK)
+    except ProtocolError:
+        return
+    assert reply == b"\x83\x68\x02" + tag + b"\x77\x02ok"
+
+
+def test_a_protocol_error_does_not_quote_the_payload() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        codec.decode(msgpack.packb(["plaintext", "init"]))
+    assert "plaintext" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def sha256(data: bytes) -> bytes:
+    answer: Any = perform("sha256", [data])
+    return bytes(answer[1])

@@ -1,0 +1,114 @@
+"""The command line, and what an installation says that cannot serve."""
+
+import ast
+import sys
+
+import pytest
+from child import PACKAGE, WORKER, code, python, terms
+
+from signal_port import __main__, __version__
+
+UNFIT_STATUS = 78  # EX_CONFIG
+USAGE_STATUS = 2
+OLD = "sys.version_info = (3, 9, 2)"
+
+
+def run(command: str) -> tuple[str, str]:
+    """Return the lines that run a command and exit with its status."""
+    return "from signal_port.__main__ import main", f"sys.exit(main([{command!r}]))"
+
+
+def test_version_says_what_answers() -> None:
+    ended = python("-m", "signal_port", "version")
+    assert (ended.status, ended.stderr) == (0, "")
+    line = ended.stdout.decode()
+    assert line.startswith(f"signal_port {__version__}, python {sys.version_info[0]}.")
+    assert line.count("\n") == 1
+    for name in ("cryptography", "OpenSSL"):
+        assert name in line
+
+
+def test_it_runs_by_its_folder_too() -> None:
+    assert python("-I", "-B", str(PACKAGE), "version") == python("-m", "signal_port", "version")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "help", "--help", "version now", "worker many", "worker -1", "worker 1 2", "worker 1.5"]
+)
+def test_anything_else_is_answered_with_the_usage(arguments: str) -> None:
+    ended = python("-m", "signal_port", *arguments.split())
+    assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
+
+
+def test_a_limit_in_other_digits_is_answered_with_the_usage() -> None:
+    ended = python("-m", "signal_port", "worker", "\u00b2")
+    assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
+
+
+# --- A Python that lacks something ---
+
+
+def test_a_worker_without_packages_writes_a_notice_with_one_sentence() -> None:
+    ended = python("-S", *WORKER)
+    ((kind, sentence),) = terms(ended.stdout)
+    assert ended.status == UNFIT_STATUS
+    assert kind == "unfit"
+    assert sentence.startswith("Python cannot import cryptography (")
+    assert "\n" not in sentence
+    assert ended.stderr == ""
+
+
+def test_the_sentence_says_what_to_install() -> None:
+    ended = python("-S", "-I", "-B", str(PACKAGE), "version")
+    assert ended.status == UNFIT_STATUS
+    assert ended.stderr.startswith("signal-port: Python cannot import cryptography (")
+    advice = ended.stderr.partition("-m pip install ")[2]
+    assert all(package in advice for package in ("cryptography", "msgpack", "erlang_py"))
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["cryptography", "msgpack", "erlang"])
+def test_each_package_is_asked_for(module: str) -> None:
+    ended = python(*code(f"sys.modules[{module!r}] = None", *run("version")))
+    assert f"cannot import {module} (" in ended.stderr
+
+
+def test_an_old_python_says_which_is_needed() -> None:
+    ended = python(*code(OLD, *run("version")))
+    assert ended.status == UNFIT_STATUS
+    assert "Python 3.10 or later is needed" in ended.stderr
+    assert "is 3.9: set {python, Path} to a later one" in ended.stderr
+
+
+def test_an_old_python_is_told_before_any_package_is_imported() -> None:
+    ended = python(*code(OLD, "from signal_port import __main__", "__main__.unfit()", "print(*sys.modules)"))
+    imported = ended.stdout.decode().split()
+    assert "signal_port.__main__" in imported
+    assert not {"cryptography", "msgpack", "erlang", "signal_port.worker"} & set(imported)
+
+
+def test_an_old_python_s_worker_writes_the_notice() -> None:
+    ended = python(*code(OLD, *run("worker")))
+    ((kind, sentence),) = terms(ended.stdout)
+    assert (ended.status, kind) == (UNFIT_STATUS, "unfit")
+    assert sentence.startswith("Python 3.10 or later is needed")
+
+
+def test_a_long_reason_is_cut_and_still_a_frame() -> None:
+    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, 'x' * 1000)")
+    assert terms(python(*code(*write)).stdout) == [["unfit", "x" * 255]]
+
+
+def test_a_reason_is_cut_between_two_characters() -> None:
+    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, '\\u00e4' * 300)")
+    ((_, reason),) = terms(python(*code(*write)).stdout)
+    assert reason == "\u00e4" * 127
+
+
+def test_this_python_lacks_nothing() -> None:
+    assert __main__.unfit() is None
+
+
+def test_the_module_needs_no_newer_language_until_it_is_ready() -> None:
+    source = (PACKAGE / "__main__.py").read_text()
+    ast.parse(source, feature_version=(3, 5))

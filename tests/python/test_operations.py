@@ -1,0 +1,171 @@
+"""The closed table: every recorded answer of the NIF through it, and what it answers to what nobody may send."""
+
+from typing import Any
+
+import pytest
+import vectors
+from vectors import BADARG, Recorded
+
+from signal_port.codec import UNDEFINED, atom
+from signal_port.operations import OPERATIONS, perform
+
+OK = atom("ok")
+UNKNOWN = (atom("error"), atom("unknown_operation"))
+
+# The types of every operation's arguments, as the contract gives them.
+TYPES: dict[str, tuple[str, ...]] = {
+    "sha256": ("binary",),
+    "sha512": ("binary",),
+    "hmac_sha256": ("binary", "binary"),
+    "generate_curve25519_keypair": (),
+    "generate_ed25519_keypair": (),
+    "sign_data": ("binary", "binary"),
+    "verify_signature": ("binary", "binary", "binary"),
+    "ed25519_sk_to_curve25519": ("binary",),
+    "ed25519_pk_to_curve25519": ("binary",),
+    "aes_gcm_encrypt": ("binary", "binary", "binary", "binary", "int32"),
+    "aes_gcm_decrypt": ("binary", "binary", "binary", "binary", "binary", "int32"),
+    "init": (),
+    "generate_identity_key_pair": (),
+    "generate_pre_key": ("int32",),
+    "generate_signed_pre_key": ("binary", "int32"),
+    "process_pre_key_bundle": ("binary", "binary"),
+    "process_pre_key_bundle_bob": ("binary", "binary", "binary", "binary", "binary"),
+    "dr_init": ("binary", "binary", "binary", "binary", "int32"),
+    "dr_encrypt": ("binary", "binary"),
+    "dr_encrypt_prekey": ("binary", "binary", "pre_key_info"),
+    "dr_decrypt": ("binary", "binary"),
+    "pksm_decode": ("binary",),
+    "create_session": ("binary", "binary"),
+    "encrypt_message": ("binary", "binary"),
+    "decrypt_message": ("binary", "binary"),
+    "x25519": ("binary", "binary"),
+    "hkdf_sha256": ("binary", "binary", "binary", "integer"),
+}
+
+INFO: list[Any] = [0, UNDEFINED, 0, bytes(32)]
+RIGHT: dict[str, Any] = {"binary": b"", "int32": 0, "integer": 0, "pre_key_info": INFO}
+NO_INTEGERS: list[Any] = [b"1", "1", 1.0, True, None, [1], UNDEFINED]
+NO_UINT32S: list[Any] = [-1, 2**32, 1.0, True, None, b"\x01"]
+WRONG: dict[str, list[Any]] = {
+    "binary": ["text", 1, 1.0, True, None, [], [1, 2], [b"a"], {}, UNDEFINED, atom("ok")],
+    "integer": NO_INTEGERS,
+    "int32": [*NO_INTEGERS, 2**31, -(2**31) - 1],
+    "pre_key_info": [
+        UNDEFINED,
+        b"",
+        [],
+        INFO[:3],
+        [*INFO, 0],
+        *[[wrong, *INFO[1:]] for wrong in [*NO_UINT32S, UNDEFINED]],
+        *[[0, wrong, *INFO[2:]] for wrong in [*NO_UINT32S, atom("none")]],
+        *[[0, UNDEFINED, wrong, bytes(32)] for wrong in [*NO_UINT32S, UNDEFINED]],
+        *[[0, UNDEFINED, 0, wrong] for wrong in [b"", bytes(31), bytes(33), "text", 0, UNDEFINED, None]],
+    ],
+}
+WRONG_CALLS = [
+    pytest.param(name, position, wrong, id=f"{name}-{position}-{index}")
+    for name, types in TYPES.items()
+    for position, kind in enumerate(types)
+    for index, wrong in enumerate(WRONG[kind])
+]
+
+
+def known_answers() -> list[Any]:
+    """Known answers of the operations that the NIF does not have."""
+    agreed = vectors.known("rfc7748.json")["cases"]
+    derived = vectors.known("rfc5869.json")["cases"]
+    return [
+        *[("x25519", [case["private"], case["public"]], case["shared"]) for case in agreed],
+        *[("hkdf_sha256", [case["ikm"], case["salt"], case["info"], case["length"]], case["okm"]) for case in derived],
+    ]
+
+
+@pytest.mark.parametrize("case", vectors.recorded(), ids=lambda case: case.name)
+def test_answers_as_the_nif_did(case: Recorded) -> None:
+    answer = perform(case.operation, case.args)
+    assert [len(data) for data in vectors.binaries(answer)] == [len(data) for data in vectors.binaries(case.answer)]
+    assert vectors.masked(answer, case.random) == vectors.masked(case.answer, case.random)
+
+
+@pytest.mark.parametrize("case", [case for case in vectors.recorded() if case.follow], ids=lambda case: case.name)
+def test_the_peer_of_a_recorded_session_reads_the_new_message(case: Recorded) -> None:
+    assert case.follow
+    answer: Any = perform(case.operation, case.args)
+    wire = answer[1][0]
+    if case.follow["op"] == "dr_decrypt_prekey":
+        unwrapped: Any = perform("pksm_decode", [wire])
+        wire = unwrapped[1][-1]
+    received: Any = perform("dr_decrypt", [vectors.argument(case.follow["session"]), wire])
+    assert received[0] == OK
+    assert received[1][0] == vectors.argument(case.follow["plaintext"])
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), known_answers())
+def test_answers_as_the_specification_says(name: str, args: list[Any], expected: str) -> None:
+    taken = [bytes.fromhex(arg) if isinstance(arg, str) else arg for arg in args]
+    assert perform(name, taken) == (OK, bytes.fromhex(expected))
+
+
+def test_every_operation_has_a_recorded_or_a_known_answer() -> None:
+    answered = {case.operation for case in vectors.recorded()} | {name for name, _, _ in known_answers()}
+    assert answered == set(OPERATIONS)
+
+
+def test_the_table_is_the_contract_s() -> None:
+    assert set(OPERATIONS) == set(TYPES)
+
+
+@pytest.mark.parametrize(("name", "position", "wrong"), WRONG_CALLS)
+def test_a_wrong_type_is_badarg(name: str, position: int, wrong: Any) -> None:
+    args = [RIGHT[kind] for kind in TYPES[name]]
+    args[position] = wrong
+    assert perform(name, args) == BADARG
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_one_argument_too_many_is_badarg(name: str) -> None:
+    assert perform(name, [*(RIGHT[kind] for kind in TYPES[name]), b""]) == BADARG
+
+
+@pytest.mark.parametrize("name", [name for name, types in TYPES.items() if types])
+def test_one_argument_too_few_is_badarg(name: str) -> None:
+    assert perform(name, [RIGHT[kind] for kind in TYPES[name][:-1]]) == BADARG
+
+
+@pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED])
+@pytest.mark.parametrize("name", ["init", "sha256"])
+def test_arguments_that_are_no_list_are_badarg(name: str, args: Any) -> None:
+    assert perform(name, args) == BADARG
+
+
+NO_NAMES = ["", "SHA256", "sha256 ", "__class__", "perform", None, 1, b"sha256", ["sha256"], {}, atom("sha256")]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_outside_the_table_is_an_unknown_operation(name: Any) -> None:
+    assert perform(name, [b""]) == UNKNOWN
+
+
+def test_an_unknown_operation_is_unknown_whatever_its_arguments() -> None:
+    assert perform("no_such_operation", None) == UNKNOWN
+
+
+@pytest.mark.parametrize("key_id", [-(2**31), -1, 0, 2**31 - 1])
+def test_a_key_id_of_32_bits_comes_back(key_id: int) -> None:
+    answer: Any = perform("generate_pre_key", [key_id])
+    assert answer[0] == OK
+    assert answer[1][0] == key_id
+
+
+@pytest.mark.parametrize("length", [-(2**64), -1, 8161, 2**31, 2**63])
+def test_hkdf_refuses_any_integer_that_is_no_length(length: int) -> None:
+    assert perform("hkdf_sha256", [b"", b"", b"", length]) == (atom("error"), atom("invalid_length"))
+
+
+def test_types_are_checked_before_sizes() -> None:
+    assert perform("sign_data", [b"no key", UNDEFINED]) == BADARG
+
+
+def test_the_pre_key_info_is_checked_before_the_session() -> None:
+    assert perform("dr_encrypt_prekey", [b"no session", b"", [0, UNDEFINED, 0, b"short"]]) == BADARG

@@ -1,0 +1,110 @@
+"""The files of `tests/vectors`, read into Python: known answers of the specifications, recorded answers of the NIF.
+
+A recorded term comes in two forms: as the worker gets it (`argument`: a tuple is a list, msgpack has only arrays), and
+as an operation answers it (`answer`).
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from signal_port.codec import atom
+
+FOLDER = Path(__file__).parents[1] / "vectors"
+BADARG = (atom("error"), atom("badarg"))
+Ranges = list[list[int]]
+
+
+@cache
+def known(name: str) -> dict[str, Any]:
+    """Return a file of known answers."""
+    content: dict[str, Any] = json.loads((FOLDER / name).read_text())
+    return content
+
+
+class Recorded(NamedTuple):
+    """One call and what the NIF answered."""
+
+    name: str  # operation and position in the file
+    operation: str
+    args: list[Any]
+    answer: Any
+    random: list[Ranges]  # for each binary of the answer, what not to compare
+    follow: dict[str, Any] | None  # what the other side must read
+
+
+@cache
+def recorded() -> tuple[Recorded, ...]:
+    """Return every recorded answer, in the order of the file."""
+    with gzip.open(FOLDER / "nif-vectors.jsonl.gz", "rt") as lines:
+        return tuple(_recorded(position, json.loads(line)) for position, line in enumerate(lines, 1))
+
+
+def binaries(term: Any) -> Iterator[bytes]:
+    """Yield the binaries of an answer in order."""
+    if type(term) is bytes:
+        yield term
+    elif type(term) is tuple:
+        for element in term:
+            yield from binaries(element)
+
+
+def masked(term: Any, random: list[Ranges]) -> Any:
+    """Return the answer with zeros for what is random by design."""
+    ranges = iter(random)
+
+    def mask(element: Any) -> Any:
+        if type(element) is tuple:
+            return tuple(mask(inner) for inner in element)
+        if type(element) is not bytes:
+            return element
+        data = bytearray(element)
+        for start, stop in next(ranges, []):
+            data[start:stop] = bytes(len(data[start:stop]))
+        return bytes(data)
+
+    return mask(term)
+
+
+def argument(term: Any) -> Any:
+    """Return a recorded term as an argument on the wire."""
+    return _term(term, list)
+
+
+def answer(term: Any) -> Any:
+    """Return a recorded term as an operation's answer."""
+    return _term(term, tuple)
+
+
+def _recorded(position: int, line: dict[str, Any]) -> Recorded:
+    return Recorded(
+        f"{line['op']}-{position}",
+        line["op"],
+        [argument(term) for term in line["args"]],
+        answer(line["result"]),
+        line.get("random", []),
+        line.get("follow"),
+    )
+
+
+def _term(term: Any, array: type[list[Any]] | type[tuple[Any, ...]]) -> Any:
+    match term:
+        case {"b": data}:
+            return bytes.fromhex(data)
+        case {"z": data}:
+            return zlib.decompress(bytes.fromhex(data))
+        case {"a": name}:
+            return atom(name)
+        case {"t": elements}:
+            return array(_term(element, array) for element in elements)
+        case {"l": elements}:
+            return [_term(element, array) for element in elements]
+        case {"raise": "badarg"}:
+            return BADARG
+        case int() | float():
+            return term
+    raise ValueError(f"no term: {term}")
