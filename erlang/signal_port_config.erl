@@ -34,7 +34,7 @@ options() ->
 -spec check([{atom(), term()}]) -> {ok, config()} | {error, Sentence :: string()}.
 check(Options) ->
     %% The application controller keeps a key of its own in every environment.
-    check(proplists:delete(included_applications, Options), options(), #{}).
+    check(proplists:unfold(proplists:delete(included_applications, Options)), options(), #{}).
 
 check([], [], Config) ->
     {ok, Config};
@@ -43,7 +43,7 @@ check([Unknown | _], [], _Config) ->
     Known = lists:join(", ", [atom_to_list(Option) || {Option, _, _, _} <- options()]),
     sentence("signal_port has no option ~0tp; its options are ~s", [Name, Known]);
 check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
-    {Given, Others} = lists:partition(fun(O) -> is_tuple(O) andalso element(1, O) =:= Name end, Options),
+    {Given, Others} = lists:partition(fun(O) -> is_tuple(O) andalso tuple_size(O) > 0 andalso element(1, O) =:= Name end, Options),
     case Given of
         [] ->
             check(Others, Rest, Config#{Name => value(Name, Default)});

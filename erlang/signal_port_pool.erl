@@ -4,8 +4,9 @@
 %% one with the fewest calls in flight and talk to it. They come here only when there is no worker to talk to.
 %%
 %% A call whose worker ends is tried again with another: every operation is a function of its arguments and fresh
-%% randomness, and an answer that never came was never seen. It ends after three such attempts, so that a call that
-%% kills its worker cannot go round for ever.
+%% randomness, and an answer that never came was never seen. It is given up after three attempts at which it was the
+%% oldest call of a worker that ended, so that one that kills its worker cannot go round for ever; or after thirty at
+%% which it stood behind another, for a worker may end over a call that was not quite the oldest.
 -module(signal_port_pool).
 -behaviour(gen_server).
 
@@ -15,9 +16,12 @@
 
 -define(TABLE, signal_port_pool).
 -define(ATTEMPTS, 3).
+-define(PATIENCE, 30).        % of a call; an attempt takes as much of it as is written here:
+-define(SUSPECT, 10).         % it was the worker's oldest call
+-define(BYSTANDER, 1).        % it was not
 -define(FIRST_DELAY, 100).    % milliseconds before the second try to start a worker; doubled each time,
 -define(LAST_DELAY, 10_000).  % up to this
--define(SHORT_LIFE, 1000).    % milliseconds; a worker that ends by itself before is no success
+-define(SHORT_LIFE, 1000).    % milliseconds; one that ends idle before is followed no sooner
 
 -record(slot, {
     index :: pos_integer(),
@@ -54,7 +58,7 @@ call(Request) ->
     try ets:lookup(?TABLE, call) of
         [{call, Workers, Timeout, MaxFrame}] ->
             case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
-                true -> attempt(Request, deadline(Timeout), ?ATTEMPTS, [], Workers);
+                true -> attempt(Request, deadline(Timeout), ?PATIENCE, [], Workers);
                 false -> {error, too_large}
             end
     catch
@@ -66,24 +70,22 @@ call(Request) ->
 info() ->
     gen_server:call(?MODULE, info).
 
-attempt(_Request, _Deadline, 0, _Dead, _Workers) ->
+attempt(_Request, _Deadline, Patience, _Dead, _Workers) when Patience =< 0 ->
     {error, unavailable};
-attempt(Request, Deadline, Attempts, Dead, []) ->
+attempt(Request, Deadline, Patience, Dead, []) ->
     case wait(Dead, Deadline) of
-        ok -> attempt(Request, Deadline, Attempts, Dead, ready_workers(Dead));
+        ok -> attempt(Request, Deadline, Patience, Dead, ready_workers(Dead));
         Error -> Error
     end;
-attempt(Request, Deadline, Attempts, Dead, Workers) ->
+attempt(Request, Deadline, Patience, Dead, Workers) ->
     {Pid, Counters} = least_busy(Workers),
     case send(Pid, Counters, Request, Deadline) of
         {ok, Answer} ->
             Answer;
         timeout ->
             {error, timeout};
-        noproc ->  % it was gone before it had the request: that is no attempt
-            attempt(Request, Deadline, Attempts, [Pid | Dead], ready_workers([Pid | Dead]));
-        died ->
-            attempt(Request, Deadline, Attempts - 1, [Pid | Dead], ready_workers([Pid | Dead]))
+        {ended, Cost} ->
+            attempt(Request, Deadline, Patience - Cost, [Pid | Dead], ready_workers([Pid | Dead]))
     end.
 
 %% The table may still name workers that are known to be dead.
@@ -110,18 +112,20 @@ least_busy([], Best, _Fewest) ->
 send(Pid, Counters, Request, Deadline) ->
     Alias = signal_port_worker:send(Pid, Counters, Request),
     receive
+        {Alias, bystander} ->
+            {ended, ?BYSTANDER};
         {Alias, Bytes} ->
             case signal_port_wire:answer(Bytes) of
                 {ok, Answer} ->
                     {ok, Answer};
                 error ->
                     signal_port_worker:liar(Pid),
-                    died
+                    {ended, ?SUSPECT}
             end;
         {'DOWN', Alias, process, _, noproc} ->
-            noproc;
+            {ended, 0};  % it was gone before it had the request
         {'DOWN', Alias, process, _, _} ->
-            died
+            {ended, ?SUSPECT}
     after remaining(Deadline) ->
         demonitor(Alias, [flush]),
         receive {Alias, _} -> ok after 0 -> ok end,
@@ -234,30 +238,26 @@ start(#slot{starts = Starts} = Slot, Config) ->
 ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
     Level = if Failures > 0 -> notice; true -> info end,
     ?LOG(Level, "signal_port: worker ready, OS process ~b", [OsPid]),
-    Slot#slot{state = ready, versions = Versions, since = now_ms()}.
+    Slot#slot{state = ready, versions = Versions, since = now_ms(), failures = 0}.
 
 down(#slot{index = Index, counters = Counters, calls = Calls} = Slot, Sentence) ->
     Answered = signal_port_worker:answered(Counters),
-    Failures = failures(Slot),
-    Delay = delay(Failures),
+    {Failures, Delay} = failures(Slot),
     ?LOG(if Failures > 0 -> error; true -> warning end,
          "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Answered, Delay]),
     erlang:send_after(Delay, self(), {start, Index}),
     Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined, failures = Failures,
               calls = Calls + Answered, last_reason = Sentence}.
 
-%% A worker that ended while it had work, or after a while, is followed at once; one that failed to start, or ended by
-%% itself as soon as it was ready, after a growing delay.
-failures(#slot{state = ready, since = Since, counters = Counters, failures = Failures}) ->
+%% The failed starts in a row, and milliseconds until the next. A worker that ended at work, or after a while, is followed at
+%% once; one that failed to start after a growing delay.
+failures(#slot{state = ready, since = Since, counters = Counters}) ->
     case signal_port_worker:taken(Counters) > 0 orelse now_ms() - Since >= ?SHORT_LIFE of
-        true -> 0;
-        false -> Failures + 1
+        true -> {0, 0};
+        false -> {0, ?SHORT_LIFE}
     end;
 failures(#slot{failures = Failures}) ->
-    Failures + 1.
-
-delay(0) -> 0;
-delay(Failures) -> min(?LAST_DELAY, ?FIRST_DELAY bsl min(Failures - 1, 16)).
+    {Failures + 1, min(?LAST_DELAY, ?FIRST_DELAY bsl min(Failures, 16))}.
 
 update(Pid, Fun, #state{slots = Slots} = State) ->
     State#state{slots = maps:map(fun(_, #slot{pid = P} = Slot) when P =:= Pid -> Fun(Slot);

@@ -123,6 +123,7 @@ value(<<16#C5, Size:16, Bytes:Size/binary, Rest/binary>>) -> {own(Bytes), Rest};
 value(<<16#C6, Size:32, Bytes:Size/binary, Rest/binary>>) -> {own(Bytes), Rest};
 value(<<5:3, Size:5, Text:Size/binary, Rest/binary>>) -> {Text, Rest};
 value(<<16#D9, Size:8, Text:Size/binary, Rest/binary>>) -> {Text, Rest};
+value(<<16#DA, Size:16, Text:Size/binary, Rest/binary>>) -> {Text, Rest};
 value(<<16#D5, 1, Name:2/binary, Rest/binary>>) -> {name(Name), Rest};
 value(<<16#D6, 1, Name:4/binary, Rest/binary>>) -> {name(Name), Rest};
 value(<<16#D7, 1, Name:8/binary, Rest/binary>>) -> {name(Name), Rest};

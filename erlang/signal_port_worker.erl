@@ -1,12 +1,12 @@
 %% @private A worker: one process, one port, one OS process, one life. When any of the three ends, all end, and the pool starts
 %% the next; no worker is ever mended.
 %%
-%% Callers send `{call, Alias, Request}' and get `{Alias, Answer}', the answer still encoded; one whose worker ends gets
-%% 'DOWN'. Replies come in the order of the requests, and each must bear the tag of the oldest open one. A reply that does
+%% Callers send `{call, Alias, Request}' and get `{Alias, Answer}', the answer still encoded. Of those whose worker ends the
+%% oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in the order of the requests, and each must bear the tag of the oldest open one. A reply that does
 %% not, or anything else that the protocol does not know, ends the worker: it is never a wrong answer.
 %%
-%% A worker can be suspended in a write to a full pipe. So a guard stands beside it, a process that kills an OS process
-%% which has requests and answers none, and that sees to it that none is left behind, however the worker ends.
+%% A guard stands beside it: a process that kills an OS process which has requests and answers none, and that sees to it
+%% that none is left behind, however the worker ends.
 -module(signal_port_worker).
 -behaviour(gen_server).
 
@@ -16,6 +16,7 @@
 
 -define(PROTOCOL, 1).
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
+-define(WRITE_AGAIN, 5).    % milliseconds
 -define(SIGNAL_GRACE, 300). % milliseconds for a signal to have its effect
 
 %% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
@@ -41,7 +42,9 @@
     stalled = false :: boolean(),                    % the guard is at it
     open = queue:new() :: queue:queue(reference()),  % aliases of the callers not answered yet, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
-    due = 0 :: non_neg_integer()                     % tag of the next reply
+    due = 0 :: non_neg_integer(),                    % tag of the next reply
+    held = queue:new() :: queue:queue(iodata()),     % frames that the full pipe did not take yet, oldest first
+    will_write = false :: boolean()                  % a timer for them is running
 }).
 
 -type stop() :: {stop, {shutdown, why()}, #state{}}.
@@ -57,7 +60,8 @@ start_link(Pool, Counters, Config) ->
 new_counters() ->
     counters:new(3, []).
 
-%% @doc Sends a request. The caller gets `{Alias, Answer}', the answer encoded, or 'DOWN' with the alias as its monitor.
+%% @doc Sends a request. The caller gets `{Alias, Answer}', the answer encoded, or `{Alias, bystander}', or 'DOWN' with the
+%% alias as its monitor.
 -spec send(pid(), counters(), signal_port_wire:request()) -> Alias :: reference().
 send(Worker, Counters, Request) ->
     Alias = monitor(process, Worker, [{alias, reply_demonitor}]),
@@ -95,7 +99,10 @@ explain({cannot_run, Path, Posix}) ->
     sentence("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python 3.10 or later",
              [Path, file:format_error(Posix)]);
 explain({unfit, Reason}) ->
-    unicode:characters_to_list(Reason);
+    case unicode:characters_to_list(Reason) of
+        {_, Good, _} -> Good;
+        Sentence -> Sentence
+    end;
 explain({protocol, Version}) ->
     sentence("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
              "that the Python files in its priv folder are its own", [Version, ?PROTOCOL]);
@@ -140,19 +147,21 @@ handle_continue({open, #{start_timeout := StartTimeout} = Config}, #state{pool =
     end.
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | stop().
-handle_info({call, Alias, Request}, #state{port = Port, open = Open, next = Next} = State) ->
+handle_info({call, Alias, Request}, #state{open = Open, next = Next} = State) ->
     counters:add(State#state.counters, ?TAKEN, 1),
-    Port ! {self(), {command, [signal_port_wire:tag(Next) | Request]}},
-    {noreply, State#state{open = queue:in(Alias, Open), next = Next + 1}};
+    Frame = [signal_port_wire:tag(Next) | Request],
+    {noreply, write(Frame, State#state{open = queue:in(Alias, Open), next = Next + 1})};
 handle_info({Port, {data, Frame}}, #state{port = Port, ready = true, open = Open, due = Due} = State) ->
     case {queue:out(Open), signal_port_wire:reply(Due, Frame)} of
         {{{value, Alias}, Rest}, {ok, Answer}} ->
             counters:add(State#state.counters, ?ANSWERED, 1),
             Alias ! {Alias, Answer},
-            {noreply, State#state{open = Rest, due = Due + 1}};
+            {noreply, write_held(State#state{open = Rest, due = Due + 1})};
         _ ->
             stop(garbage, State)
     end;
+handle_info(write_held, State) ->
+    {noreply, write_held(State#state{will_write = false})};
 handle_info({Port, {data, Frame}}, #state{port = Port, pool = Pool} = State) ->
     case signal_port_wire:notice(Frame) of
         {ready, ?PROTOCOL, Versions} ->
@@ -168,12 +177,14 @@ handle_info({Port, {data, Frame}}, #state{port = Port, pool = Pool} = State) ->
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
     State#state.guard ! gone,
     stop(why(Status, State), State#state{port = undefined});
-handle_info({'EXIT', Port, _}, #state{port = Port} = State) ->
-    stop(port_closed, State#state{port = undefined});
+handle_info({'EXIT', Port, _}, #state{port = Port, stalled = Stalled} = State) ->
+    stop(case Stalled of true -> stalled; false -> port_closed end, State#state{port = undefined});
 handle_info(stalled, State) ->
     {noreply, State#state{stalled = true}};
 handle_info({start_timeout, Milliseconds}, #state{ready = false, python = Python} = State) ->
     stop({not_ready, Python, Milliseconds}, State);
+handle_info({'EXIT', Guard, _}, #state{guard = Guard, stalled = true} = State) ->
+    stop(stalled, State#state{port = undefined});  % it has seen the end of the OS process, and the port has not told it
 handle_info({'EXIT', Guard, Reason}, #state{guard = Guard} = State) ->
     stop({guard, Reason}, State);
 handle_info(_, State) ->
@@ -187,6 +198,38 @@ handle_call(_, _From, State) ->
 handle_cast(liar, State) ->
     stop(garbage, State).
 
+%% Writing to a full pipe would suspend this process, and with it everything it is there for. So what the pipe does not
+%% take is held until a reply says that the other side has read, or a moment has passed.
+write(Frame, #state{held = Held} = State) ->
+    case queue:is_empty(Held) andalso takes(Frame, State) of
+        true -> State;
+        false -> will_write(State#state{held = queue:in(Frame, Held)})
+    end.
+
+write_held(#state{held = Held} = State) ->
+    case queue:peek(Held) of
+        {value, Frame} ->
+            case takes(Frame, State) of
+                true -> write_held(State#state{held = queue:drop(Held)});
+                false -> will_write(State)
+            end;
+        empty ->
+            State
+    end.
+
+will_write(#state{will_write = true} = State) ->
+    State;
+will_write(State) ->
+    erlang:send_after(?WRITE_AGAIN, self(), write_held),
+    State#state{will_write = true}.
+
+takes(Frame, #state{port = Port}) ->
+    try
+        port_command(Port, Frame, [nosuspend])
+    catch
+        error:badarg -> true  % the port is closed: its message about that is on its way
+    end.
+
 stop(Why, State) ->
     {stop, {shutdown, Why}, State}.
 
@@ -195,9 +238,26 @@ why(Status, #state{ready = true}) -> {exit_status, Status};
 why(Status, #state{python = Python}) -> {ended, Python, Status}.
 
 -spec terminate(term(), #state{}) -> ok.
-terminate(_Reason, #state{port = undefined}) ->
+terminate(Reason, State) ->
+    end_os_process(Reason, State),
+    tell_bystanders(State).
+
+tell_bystanders(#state{open = Open}) ->
+    Waiting = case queue:is_empty(Open) of true -> []; false -> queue:to_list(queue:drop(Open)) end,
+    _ = [Alias ! {Alias, bystander} || Alias <- Waiting],
+    tell_bystanders().
+
+tell_bystanders() ->
+    receive
+        {call, Alias, _} ->
+            Alias ! {Alias, bystander},
+            tell_bystanders()
+    after 0 -> ok
+    end.
+
+end_os_process(_Reason, #state{port = undefined}) ->
     ok;
-terminate(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
+end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     %% A worker that is to be trusted is asked to end, by an empty frame; it answers what it has begun.
     Asked = Reason =:= shutdown andalso (catch port_command(Port, [], [nosuspend])) =:= true,
     IsGone = (Asked andalso ended(Port, ?STOP_GRACE))
@@ -266,6 +326,7 @@ start_guard(OsPid, Counters, #{stall_timeout := StallTimeout}) ->
     Worker = self(),
     spawn_link(fun() ->
         process_flag(trap_exit, true),
+        group_leader(whereis(init), self()),  % or the end of the application would be its end
         watch(Worker, OsPid, Counters, StallTimeout, 0, now_ms())
     end).
 

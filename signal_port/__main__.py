@@ -142,8 +142,8 @@ def versions():
 def write_unfit(sink, reason):
     # type: (int, str) -> None
     """Write the notice `["unfit", Reason]` without msgpack, which may be what is missing."""
-    text = reason.encode("utf-8", "replace")[:255].decode("utf-8", "ignore").encode()  # not cut inside a character
-    payload = b"\x92\xa5unfit\xd9" + bytes([len(text)]) + text
+    text = reason[:10000].encode("utf-8", "replace")
+    payload = b"\x92\xa5unfit\xda" + len(text).to_bytes(2, "big") + text
     os.write(sink, len(payload).to_bytes(4, "big") + payload)
 
 

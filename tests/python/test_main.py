@@ -95,14 +95,14 @@ def test_an_old_python_s_worker_writes_the_notice() -> None:
 
 
 def test_a_long_reason_is_cut_and_still_a_frame() -> None:
-    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, 'x' * 1000)")
-    assert terms(python(*code(*write)).stdout) == [["unfit", "x" * 255]]
+    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, 'x' * 100000)")
+    assert terms(python(*code(*write)).stdout) == [["unfit", "x" * 10000]]
 
 
 def test_a_reason_is_cut_between_two_characters() -> None:
-    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, '\\u00e4' * 300)")
+    write = ("from signal_port.__main__ import write_unfit", "write_unfit(1, '\\u00e4' * 100000)")
     ((_, reason),) = terms(python(*code(*write)).stdout)
-    assert reason == "\u00e4" * 127
+    assert reason == "\u00e4" * 10000
 
 
 def test_this_python_lacks_nothing() -> None:

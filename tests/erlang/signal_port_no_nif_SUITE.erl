@@ -1,0 +1,64 @@
+%% No NIF is loaded, OTP's crypto included: a whole conversation in a VM of its own, and one in a VM that cannot have
+%% crypto.
+-module(signal_port_no_nif_SUITE).
+-compile([export_all, nowarn_export_all]).
+
+all() ->
+    [loads_no_crypto, loads_no_module_with_a_nif, works_where_crypto_cannot_be_loaded].
+
+loads_no_crypto(_) ->
+    with_vm([], fun(Vm) ->
+        converses(Vm),
+        [false = peer:call(Vm, code, is_loaded, [Module])
+         || Module <- [crypto, ssl, public_key, asn1rt_nif, ssh, inets, erlang_py, libsignal_protocol_nif, signal_nif]]
+    end).
+
+loads_no_module_with_a_nif(_) ->
+    with_vm([], fun(Vm) ->
+        converses(Vm),
+        Preloaded = peer:call(Vm, erlang, pre_loaded, []),
+        Loaded = [Module || {Module, _} <- peer:call(Vm, code, all_loaded, []), not lists:member(Module, Preloaded)],
+        true = lists:member(signal_port_worker, Loaded),
+        [] = [Module || Module <- Loaded, has_nif(Vm, Module)]
+    end).
+
+works_where_crypto_cannot_be_loaded(Config) ->
+    Folder = filename:join(proplists:get_value(priv_dir, Config), "no_crypto"),
+    ok = filelib:ensure_path(Folder),
+    ok = unloadable(crypto, Folder),
+    with_vm(["-pa", Folder], fun(Vm) ->
+        {error, on_load_failure} = peer:call(Vm, code, ensure_loaded, [crypto]),
+        converses(Vm)
+    end).
+
+%% --- Internals ---
+
+converses(Vm) ->
+    ok = peer:call(Vm, application, set_env, [signal_port, pool_size, 1]),
+    ok = peer:call(Vm, application, start, [signal_port]),
+    ok = peer:call(Vm, signal_port_parties, conversation, []),
+    #{backend := port} = peer:call(Vm, signal_port, info, []),
+    ok = peer:call(Vm, application, stop, [signal_port]).
+
+%% The VM is talked to over its standard streams: distribution is one more thing that could load something.
+with_vm(Args, Fun) ->
+    Paths = [filename:absname(filename:dirname(code:which(Module))) || Module <- [signal_port, ?MODULE]],
+    {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => ["-pa" | Paths] ++ Args}),
+    try
+        Fun(Vm)
+    after
+        peer:stop(Vm)
+    end,
+    ok.
+
+%% Who has a NIF calls erlang:load_nif/2.
+has_nif(Vm, Module) ->
+    File = peer:call(Vm, code, which, [Module]),
+    {ok, {Module, [{imports, Imports}]}} = beam_lib:chunks(File, [imports]),
+    lists:member({erlang, load_nif, 2}, Imports).
+
+unloadable(Module, Folder) ->
+    Forms = [{attribute, 1, module, Module}, {attribute, 2, on_load, {refuse, 0}},
+             {function, 3, refuse, 0, [{clause, 3, [], [], [{atom, 3, refused}]}]}],
+    {ok, Module, Beam} = compile:forms(Forms, []),
+    file:write_file(filename:join(Folder, atom_to_list(Module) ++ ".beam"), Beam).

@@ -1,0 +1,6 @@
+#!/usr/bin/env python3
+"""Answers with what is no reply."""
+
+from stand_in import serve, write
+
+serve(lambda payload: write(b"Traceback (most recent call last):"))

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""Never gets ready, whatever comes."""
+
+import signal
+
+while True:
+    signal.pause()

@@ -1,0 +1,10 @@
+#!/usr/bin/env python3
+"""Is ready, and never reads its pipe."""
+
+import signal
+
+from stand_in import ready
+
+ready()
+while True:
+    signal.pause()

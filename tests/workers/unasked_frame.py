@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+"""Writes a reply that nobody has asked for, as soon as it is ready."""
+
+from stand_in import OK, ready, requests, write
+
+ready()
+write(b"\x92\xc4\x04\x00\x00\x00\x00" + OK)
+list(requests())

@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""Answers an atom that the protocol does not have: the data of the request, which no code names."""
+
+from stand_in import reply, serve
+
+
+def act_up(payload):
+    """Answer the last sixteen bytes of the request as an atom."""
+    reply(payload, b"\xd8\x01" + payload[-16:])
+
+
+serve(act_up)

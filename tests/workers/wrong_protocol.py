@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""Speaks another version of the protocol."""
+
+from stand_in import ready, requests
+
+ready(protocol=2)
+list(requests())
