@@ -32,7 +32,7 @@
          sign_data/2, verify_signature/3, ed25519_sk_to_curve25519/1, ed25519_pk_to_curve25519/1,
          aes_gcm_encrypt/5, aes_gcm_decrypt/6]).
 %% The application itself
--export([info/0, child_spec/1]).
+-export([info/0, child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, wire/0, pre_key_info/0,
               key_id/0, uint32/0, bridge_error/0, option/0]).
@@ -275,6 +275,14 @@ info() ->
 -spec child_spec([option()]) -> supervisor:child_spec().
 child_spec(Options) ->
     #{id => ?MODULE, start => {signal_port_sup, start_link, [Options]}, type => supervisor}.
+
+%% @doc Examines this machine: Erlang, OTP's crypto, the NIF and the port, each in a child VM. Prints a table and what to do,
+%% and returns both as a term. The application need not be running.
+-spec doctor() -> signal_port_doctor:report().
+doctor() ->
+    Report = signal_port_doctor:examine(),
+    signal_port_doctor:print(Report),
+    Report.
 
 %% --- Internals ---
 

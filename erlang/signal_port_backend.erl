@@ -6,7 +6,7 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([choose/1, decide/4, describe/1, probe/0]).
+-export([choose/1, decide/4, installed/0, probe/0]).
 -export_type([choice/0, installed/0, outcome/0]).
 
 -type choice() :: {port | nif, Reason :: string()}.
@@ -24,7 +24,7 @@ choose(#{backend := Wanted, start_timeout := Timeout}) ->
     case decide(Architecture, Wanted, Installed, unknown) of
         probe ->
             {nif, Ebins} = Installed,
-            Outcome = outcome(signal_port_child:run(?MODULE, probe, Ebins, Timeout)),
+            Outcome = outcome(signal_port_child:run(?MODULE, probe, ["-pa" | Ebins], Timeout)),
             chosen(decide(Architecture, Wanted, Installed, Outcome), Outcome);
         Choice ->
             chosen(Choice, unknown)
@@ -68,8 +68,11 @@ decide(_, auto, {nif, _}, {sick, What}) ->
 decide(_, nif, {nif, _}, {sick, What}) ->
     {error, "signal_port's option backend is nif, and " ++ What ++ ": set backend to auto or port"}.
 
-%% --- What is there ---
+outcome({returned, Outcome}) -> Outcome;
+outcome(Other) -> {sick, "loading it " ++ signal_port_child:describe(Other)}.
 
+%% @doc What is on the code path, looked at and not loaded.
+-spec installed() -> installed().
 installed() ->
     case [Path || Module <- ?MODULES, Path <- [code:which(Module)], is_list(Path), Path =/= ""] of
         [] ->
@@ -86,35 +89,6 @@ is_drop_in(Path) ->
         {ok, {_, [{attributes, Attributes}]}} -> lists:keymember(signal_port_drop_in, 1, Attributes);
         {error, beam_lib, _} -> false
     end.
-
-%% --- The probe, in words ---
-
-outcome({returned, Outcome}) -> Outcome;
-outcome(Other) -> {sick, describe(Other)}.
-
-%% @doc What became of a child VM that loaded the NIF, to follow «it is not used,» or «and».
--spec describe(signal_port_child:outcome()) -> string().
-describe({died, Status, _}) when Status > 128 ->
-    sentence("loading it killed a child VM by signal ~s", [signal(Status - 128)]);
-describe({died, Status, _}) ->
-    sentence("a child VM that loaded it ended with status ~b", [Status]);
-describe(hung) ->
-    "a child VM that loaded it did not answer in time";
-describe({cannot_run, Reason}) ->
-    sentence("no child VM could be started to try it (~tp)", [Reason]);
-describe({returned, _}) ->
-    "a child VM loaded it".
-
-signal(4) -> "4 (SIGILL)";
-signal(6) -> "6 (SIGABRT)";
-signal(7) -> "7 (SIGBUS)";
-signal(8) -> "8 (SIGFPE)";
-signal(9) -> "9 (SIGKILL)";
-signal(11) -> "11 (SIGSEGV)";
-signal(Number) -> integer_to_list(Number).
-
-sentence(Format, Args) ->
-    lists:flatten(io_lib:format(Format, Args)).
 
 %% --- The probe, in the child ---
 

@@ -2,7 +2,7 @@
 %% halts. What would kill this VM, or hang it, kills or hangs the child.
 -module(signal_port_child).
 
--export([run/4, main/1]).
+-export([run/4, describe/1, main/1]).
 -export_type([outcome/0]).
 
 -type outcome() ::
@@ -14,12 +14,12 @@
 -define(MARK, "signal_port_child returned ").
 -define(MAX_OUTPUT, 65536). % bytes kept of what the child prints
 
-%% @doc Calls `Module:Function()' in a child VM whose code path begins with these folders.
--spec run(module(), atom(), [file:filename()], Milliseconds :: pos_integer()) -> outcome().
-run(Module, Function, Path, Milliseconds) ->
+%% @doc Calls `Module:Function()' in a child VM that is started with these arguments too.
+-spec run(module(), atom(), Args :: [string()], Milliseconds :: pos_integer()) -> outcome().
+run(Module, Function, MoreArgs, Milliseconds) ->
     Call = atom_to_list(Module) ++ " " ++ atom_to_list(Function),
     Args = ["-noshell", "-noinput", "-boot_var", "RELEASE_LIB", filename:join(code:root_dir(), "lib")]
-        ++ boot() ++ lists:append([["-pa", Folder] || Folder <- [own_ebin() | Path]])
+        ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
         ++ ["-eval", "signal_port_child:main(\"" ++ Call ++ "\")."],
     Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
     try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
@@ -29,6 +29,28 @@ run(Module, Function, Path, Milliseconds) ->
     catch
         error:Reason -> {cannot_run, Reason}
     end.
+
+%% @doc What became of a child that did not return, to follow what it was to do.
+-spec describe(outcome()) -> string().
+describe({died, Status, _}) when Status > 128 ->
+    sentence("killed a child VM by signal ~s", [signal(Status - 128)]);
+describe({died, Status, _}) ->
+    sentence("ended a child VM with status ~b", [Status]);
+describe(hung) ->
+    "hung a child VM";
+describe({cannot_run, Reason}) ->
+    sentence("could not be tried: no child VM starts (~tp)", [Reason]).
+
+signal(4) -> "4 (SIGILL)";
+signal(6) -> "6 (SIGABRT)";
+signal(7) -> "7 (SIGBUS)";
+signal(8) -> "8 (SIGFPE)";
+signal(9) -> "9 (SIGKILL)";
+signal(11) -> "11 (SIGSEGV)";
+signal(Number) -> integer_to_list(Number).
+
+sentence(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args)).
 
 %% @doc The child's side.
 -spec main(Call :: string()) -> no_return().
