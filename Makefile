@@ -2,8 +2,9 @@
 #
 #   make demo    the main job, on this machine        make test    all tests
 #   make build   everything compiled                  make check   linters and type checkers
-#   make setup   system packages, virtual environment
+#   make setup   system packages, virtual environment make doctor  what this machine can and cannot do
 #
+# REBAR=no     compile with erlc alone: rebar3 loads crypto, and dies where NIFs do
 # PYTHON=path  the Python that the virtual environment is made of (3.10 or later)
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ REBAR  ?= rebar3
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 VENV   := .venv
 
-.PHONY: setup system build demo test test-python test-erlang check clean
+.PHONY: setup system build doctor demo test test-python test-erlang check clean
 
 setup: system $(VENV)/ready
 
@@ -19,7 +20,7 @@ setup: system $(VENV)/ready
 define MISSING
 missing=; \
 command -v erl >/dev/null || missing="$$missing erlang-base"; \
-command -v $(REBAR) >/dev/null || missing="$$missing rebar3 erlang-proper"; \
+[ "$(REBAR)" = no ] || command -v $(REBAR) >/dev/null || missing="$$missing rebar3 erlang-proper"; \
 $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || [ -x $(VENV)/bin/python3 ] || missing="$$missing python3-venv";
 endef
 
@@ -43,8 +44,16 @@ $(VENV)/ready: pyproject.toml
 
 build: setup
 	@mkdir -p priv && ln -sfn ../$(VENV) priv/venv
+ifeq ($(REBAR),no)
+	sh erlang/compile.sh
+else
 	$(REBAR) compile
+	$(REBAR) as drop_in compile
+endif
 	@$(VENV)/bin/python3 -m compileall -q priv/python
+
+doctor: build
+	@erl -noshell -pa _build/default/lib/*/ebin -s signal_port_doctor main
 
 demo: build
 	@escript examples/demo

@@ -2,7 +2,10 @@
 %%
 %% Every function of the NIF's two modules is here under its own name, with its answers, its error atoms and its bytes on
 %% the wire and in the session. The work is done by a pool of Python processes that the application `signal_port' keeps
-%% running; it must have been started. A crash on that side is a restarted process and never the end of this VM.
+%% running; it must have been started. A crash on that side is a restarted process and never the end of this VM. Where the
+%% NIF itself is installed, and answered well in a child VM, it does the work (see the option `backend'); what it lacks,
+%% `x25519/2', `hkdf_sha256/4' and the static-key session, is then still answered by a worker, started at the first such
+%% call.
 %%
 %% Unless a function says otherwise:
 %% <ul>
@@ -29,7 +32,7 @@
          sign_data/2, verify_signature/3, ed25519_sk_to_curve25519/1, ed25519_pk_to_curve25519/1,
          aes_gcm_encrypt/5, aes_gcm_decrypt/6]).
 %% The application itself
--export([info/0, child_spec/1]).
+-export([info/0, child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, wire/0, pre_key_info/0,
               key_id/0, uint32/0, bridge_error/0, option/0]).
@@ -55,7 +58,7 @@
 -type bridge_error() :: {error, timeout | unavailable | too_large}.
 %% The errors that no NIF has.
 -type option() ::
-    {backend, auto | port} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
+    {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
     | {call_timeout, timeout()} | {stall_timeout, pos_integer()} | {start_timeout, pos_integer()}
     | {max_frame, pos_integer()}.
 
@@ -253,18 +256,19 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 
 %% --- The application itself ---
 
-%% @doc What answers the calls: the backend, the versions of the Python side, and each worker's state (`starting', `ready',
-%% `waiting' for its next start), OS process id, calls answered, calls in flight, restarts and why the last one ended.
-%% Exits with `noproc' where the application is not running.
+%% @doc What answers the calls: the backend and why it was chosen, the versions of the Python side, and each worker's state
+%% (`idle' until it is needed, `starting', `ready', `waiting' for its next start), OS process id, calls answered, calls
+%% in flight, restarts and why the last one ended. Exits with `noproc' where the application is not running.
 -spec info() ->
-    #{backend := port,
+    #{backend := port | nif,
+      reason := string(),
       versions := #{atom() => binary()},
-      workers := [#{state := starting | ready | waiting, os_pid := pos_integer() | undefined,
+      workers := [#{state := idle | starting | ready | waiting, os_pid := pos_integer() | undefined,
                     calls := non_neg_integer(), in_flight := integer(), restarts := non_neg_integer(),
                     last_reason := string() | undefined}]}.
 info() ->
-    {Versions, Workers} = signal_port_pool:info(),
-    #{backend => port, versions => Versions, workers => Workers}.
+    {{Backend, Reason}, Versions, Workers} = signal_port_pool:info(),
+    #{backend => Backend, reason => Reason, versions => Versions, workers => Workers}.
 
 %% @doc A child specification of the whole pool, for a supervisor of your own; the application is then loaded and not
 %% started. The options are those of the application's environment, which is not read.
@@ -272,7 +276,18 @@ info() ->
 child_spec(Options) ->
     #{id => ?MODULE, start => {signal_port_sup, start_link, [Options]}, type => supervisor}.
 
+%% @doc Examines this machine: Erlang, OTP's crypto, the NIF and the port, each in a child VM. Prints a table and what to do,
+%% and returns both as a term. The application need not be running.
+-spec doctor() -> signal_port_doctor:report().
+doctor() ->
+    Report = signal_port_doctor:examine(),
+    signal_port_doctor:print(Report),
+    Report.
+
 %% --- Internals ---
 
 call(Operation, Args) ->
-    signal_port_pool:call(signal_port_wire:request(Operation, Args)).
+    case signal_port_pool:nif(Operation) of
+        undefined -> signal_port_pool:call(signal_port_wire:request(Operation, Args));
+        Module -> apply(Module, Operation, Args)
+    end.

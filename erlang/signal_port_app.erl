@@ -3,7 +3,7 @@
 -module(signal_port_app).
 -behaviour(application).
 
--export([start/2, stop/1]).
+-export([start/2, stop/1, ensure_started/0]).
 
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: string() | term()}.
 start(_Type, _Args) ->
@@ -17,3 +17,15 @@ start(_Type, _Args) ->
 -spec stop(term()) -> ok.
 stop(_State) ->
     ok.
+
+%% @doc Starts the application if nobody has, for callers who never had to. Where it cannot be started, the log says why, and
+%% their calls answer `{error, unavailable}'.
+-spec ensure_started() -> ok.
+ensure_started() ->
+    case whereis(signal_port_sup) of
+        undefined ->
+            _ = application:ensure_all_started(signal_port),
+            ok;
+        _ ->
+            ok
+    end.

@@ -6,7 +6,7 @@
 -export_type([config/0]).
 
 -type config() :: #{
-    backend := auto | port,
+    backend := auto | port | nif,
     python := auto | file:filename(),
     pool_size := pos_integer(),
     call_timeout := timeout(),       % milliseconds, all attempts of a call together
@@ -21,7 +21,7 @@
 
 %% One row an option: its default, what it must be, and that in words.
 options() ->
-    [{backend, auto, fun(V) -> V =:= auto orelse V =:= port end, "auto or port"},
+    [{backend, auto, fun(V) -> lists:member(V, [auto, port, nif]) end, "auto, port or nif"},
      {python, auto, fun is_path/1, "auto or the path of a Python"},
      {pool_size, auto, fun(V) -> V =:= auto orelse in_range(V, 1, ?MAX_POOL_SIZE) end,
       "auto or a number of workers from 1 to 256"},

@@ -11,7 +11,7 @@
 -behaviour(gen_server).
 
 -include_lib("kernel/include/logger.hrl").
--export([new_table/1, start_link/1, call/1, info/0]).
+-export([new_table/3, start_link/1, nif/1, call/1, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
 -define(TABLE, signal_port_pool).
@@ -25,7 +25,7 @@
 
 -record(slot, {
     index :: pos_integer(),
-    state = starting :: starting | ready | waiting,  % waiting: for its next start
+    state = idle :: idle | starting | ready | waiting,  % idle: never needed; waiting: for its next start
     pid :: pid() | undefined,
     os_pid :: pos_integer() | undefined,
     counters :: signal_port_worker:counters() | undefined,
@@ -46,11 +46,22 @@
 %% --- For callers ---
 
 %% @doc Makes the table that callers read; it belongs to the caller of this function.
--spec new_table(signal_port_config:config()) -> ok.
-new_table(#{call_timeout := Timeout, max_frame := MaxFrame}) ->
+-spec new_table(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
+new_table(#{call_timeout := Timeout, max_frame := MaxFrame}, Choice, Operations) ->
     ?TABLE = ets:new(?TABLE, [named_table, public, {read_concurrency, true}]),
-    true = ets:insert(?TABLE, [{call, [], Timeout, MaxFrame}, {has_started, false}]),
+    Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
+    true = ets:insert(?TABLE, [{call, [], Timeout, MaxFrame}, {choice, Choice}, {has_started, false} | Nif]),
     ok.
+
+%% @doc The NIF's module that answers an operation, if the NIF is what answers.
+-spec nif(Operation :: atom()) -> module() | undefined.
+nif(Operation) ->
+    try ets:lookup(?TABLE, {nif, Operation}) of
+        [{_, Module}] -> Module;
+        [] -> undefined
+    catch
+        error:badarg -> undefined
+    end.
 
 %% @doc The answer to a request, or the bridge's own error.
 -spec call(signal_port_wire:request()) -> term().
@@ -65,10 +76,11 @@ call(Request) ->
         error:badarg -> {error, unavailable}  % there is no table: the application is not running
     end.
 
-%% @doc What the pool has to say of each worker.
--spec info() -> {Versions :: #{atom() => binary()}, Workers :: [map()]}.
+%% @doc The engine, and what the pool has to say of each worker.
+-spec info() -> {signal_port_backend:choice(), Versions :: #{atom() => binary()}, Workers :: [map()]}.
 info() ->
-    gen_server:call(?MODULE, info).
+    {Versions, Workers} = gen_server:call(?MODULE, info),
+    {ets:lookup_element(?TABLE, choice, 2), Versions, Workers}.
 
 attempt(_Request, _Deadline, Patience, _Dead, _Workers) when Patience =< 0 ->
     {error, unavailable};
@@ -165,12 +177,13 @@ start_link(Config) ->
 -spec init(signal_port_config:config()) -> {ok, #state{}} | {stop, {shutdown, string()}}.
 init(#{pool_size := Size} = Config) ->
     process_flag(sensitive, true),
-    Slots = maps:from_list([{Index, start(#slot{index = Index}, Config)} || Index <- lists:seq(1, Size)]),
+    Slots = maps:from_list([{Index, #slot{index = Index}} || Index <- lists:seq(1, Size)]),
     State = #state{config = Config, slots = Slots},
     publish(State),
-    case ets:lookup_element(?TABLE, has_started, 2) of
-        true -> {ok, State};  % started anew: the application stays up, whatever the workers do
-        false -> first_start(State, [], Size)
+    case {ets:lookup_element(?TABLE, choice, 2), ets:lookup_element(?TABLE, has_started, 2)} of
+        {{nif, _}, _} -> {ok, State};              % the first call that the NIF has no answer to starts the workers
+        {_, true} -> {ok, start_all(State)};       % started anew: the application stays up, whatever the workers do
+        {_, false} -> first_start(start_all(State), [], Size)
     end.
 
 %% The application has started when one worker is ready; that none can be had is the operator's to know at once.
@@ -188,6 +201,8 @@ first_start(State, Failed, Others) ->
     end.
 
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}} | {noreply, #state{}}.
+handle_call({wait, _Dead} = Wait, From, #state{slots = #{1 := #slot{state = idle}}} = State) ->
+    handle_call(Wait, From, start_all(State));
 handle_call({wait, Dead}, From, #state{slots = Slots, waiters = Waiters} = State) ->
     Ready = [Pid || #slot{state = ready, pid = Pid} <- maps:values(Slots)],
     case Ready -- Dead of
@@ -228,6 +243,9 @@ format_status(Status) ->
              end, Status).
 
 %% --- Slots ---
+
+start_all(#state{slots = Slots, config = Config} = State) ->
+    State#state{slots = maps:map(fun(_, Slot) -> start(Slot, Config) end, Slots)}.
 
 start(#slot{starts = Starts} = Slot, Config) ->
     Counters = signal_port_worker:new_counters(),

@@ -9,8 +9,13 @@
 -spec start_link([{atom(), term()}]) -> supervisor:startlink_ret() | {error, Sentence :: string()}.
 start_link(Options) ->
     case signal_port_config:check(Options) of
-        {ok, Config} -> start_link(signal_port_sup, {pool, Config});
-        {error, Sentence} -> {error, Sentence}
+        {ok, Config} ->
+            case signal_port_backend:choose(Config) of
+                {ok, Choice, Operations} -> start_link(signal_port_sup, {pool, Config, Choice, Operations});
+                {error, Sentence} -> {error, Sentence}
+            end;
+        {error, Sentence} ->
+            {error, Sentence}
     end.
 
 %% The upper and the lower supervisor by their names.
@@ -18,10 +23,10 @@ start_link(Options) ->
 start_link(Name, Args) ->
     supervisor:start_link({local, Name}, ?MODULE, Args).
 
--spec init({pool, signal_port_config:config()} | workers) ->
+-spec init({pool, signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]} | workers) ->
     {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
-init({pool, Config}) ->
-    signal_port_pool:new_table(Config),
+init({pool, Config, Choice, Operations}) ->
+    signal_port_pool:new_table(Config, Choice, Operations),
     Flags = #{strategy => one_for_all, intensity => 5, period => 10},
     {ok, {Flags, [
         #{id => signal_port_worker_sup, type => supervisor,

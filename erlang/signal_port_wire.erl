@@ -2,10 +2,46 @@
 %% PROTOCOL.md is the specification. Nothing that comes from outside makes an atom: the answers' atoms are listed here.
 -module(signal_port_wire).
 
--export([request/2, tag/1, reply/2, answer/1, notice/1]).
+-export([operations/0, request/2, tag/1, reply/2, answer/1, notice/1]).
 -export_type([request/0]).
 
+%% The operations and the types of their arguments.
+-define(OPERATIONS, #{
+    sha256 => [binary],
+    sha512 => [binary],
+    hmac_sha256 => [binary, binary],
+    generate_curve25519_keypair => [],
+    generate_ed25519_keypair => [],
+    sign_data => [binary, binary],
+    verify_signature => [binary, binary, binary],
+    ed25519_sk_to_curve25519 => [binary],
+    ed25519_pk_to_curve25519 => [binary],
+    aes_gcm_encrypt => [binary, binary, binary, binary, int32],
+    aes_gcm_decrypt => [binary, binary, binary, binary, binary, int32],
+    init => [],
+    generate_identity_key_pair => [],
+    generate_pre_key => [int32],
+    generate_signed_pre_key => [binary, int32],
+    process_pre_key_bundle => [binary, binary],
+    process_pre_key_bundle_bob => [binary, binary, binary, binary, binary],
+    dr_init => [binary, binary, binary, binary, int32],
+    dr_encrypt => [binary, binary],
+    dr_encrypt_prekey => [binary, binary, pre_key_info],
+    dr_decrypt => [binary, binary],
+    pksm_decode => [binary],
+    create_session => [binary, binary],
+    encrypt_message => [binary, binary],
+    decrypt_message => [binary, binary],
+    x25519 => [binary, binary],
+    hkdf_sha256 => [binary, binary, binary, integer]
+}).
+
 -type request() :: iodata(). % operation and arguments: what follows the tag
+
+%% @doc The operations and the numbers of their arguments.
+-spec operations() -> [{atom(), arity()}].
+operations() ->
+    [{Operation, length(Types)} || {Operation, Types} <- maps:to_list(?OPERATIONS)].
 
 %% @doc A request without its tag. Raises badarg, with no argument in the stack trace, where one is not of its type.
 -spec request(atom(), [term()]) -> request().
@@ -53,34 +89,11 @@ notice(Frame) ->
 
 %% --- Requests ---
 
-types(sha256) -> [binary];
-types(sha512) -> [binary];
-types(hmac_sha256) -> [binary, binary];
-types(generate_curve25519_keypair) -> [];
-types(generate_ed25519_keypair) -> [];
-types(sign_data) -> [binary, binary];
-types(verify_signature) -> [binary, binary, binary];
-types(ed25519_sk_to_curve25519) -> [binary];
-types(ed25519_pk_to_curve25519) -> [binary];
-types(aes_gcm_encrypt) -> [binary, binary, binary, binary, int32];
-types(aes_gcm_decrypt) -> [binary, binary, binary, binary, binary, int32];
-types(init) -> [];
-types(generate_identity_key_pair) -> [];
-types(generate_pre_key) -> [int32];
-types(generate_signed_pre_key) -> [binary, int32];
-types(process_pre_key_bundle) -> [binary, binary];
-types(process_pre_key_bundle_bob) -> [binary, binary, binary, binary, binary];
-types(dr_init) -> [binary, binary, binary, binary, int32];
-types(dr_encrypt) -> [binary, binary];
-types(dr_encrypt_prekey) -> [binary, binary, pre_key_info];
-types(dr_decrypt) -> [binary, binary];
-types(pksm_decode) -> [binary];
-types(create_session) -> [binary, binary];
-types(encrypt_message) -> [binary, binary];
-types(decrypt_message) -> [binary, binary];
-types(x25519) -> [binary, binary];
-types(hkdf_sha256) -> [binary, binary, binary, integer];
-types(_) -> error(badarg).
+types(Operation) ->
+    case ?OPERATIONS of
+        #{Operation := Types} -> Types;
+        #{} -> error(badarg)
+    end.
 
 arguments([Type | Types], [Arg | Args]) -> [argument(Type, Arg) | arguments(Types, Args)];
 arguments([], []) -> [];

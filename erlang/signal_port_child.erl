@@ -1,0 +1,109 @@
+%% @private A child VM: the same `erl', with no shell and no distribution, that calls one function, says what it returned and
+%% halts. What would kill this VM, or hang it, kills or hangs the child.
+-module(signal_port_child).
+
+-export([run/4, describe/1, main/1]).
+-export_type([outcome/0]).
+
+-type outcome() ::
+    {returned, term()}
+    | {died, ExitStatus :: non_neg_integer(), Output :: binary()}  % over 128: by that signal more
+    | hung
+    | {cannot_run, term()}.
+
+-define(MARK, "signal_port_child returned ").
+-define(MAX_OUTPUT, 65536). % bytes kept of what the child prints
+
+%% @doc Calls `Module:Function()' in a child VM that is started with these arguments too.
+-spec run(module(), atom(), Args :: [string()], Milliseconds :: pos_integer()) -> outcome().
+run(Module, Function, MoreArgs, Milliseconds) ->
+    Call = atom_to_list(Module) ++ " " ++ atom_to_list(Function),
+    Args = ["-noshell", "-noinput", "-boot_var", "RELEASE_LIB", filename:join(code:root_dir(), "lib")]
+        ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
+        ++ ["-eval", "signal_port_child:main(\"" ++ Call ++ "\")."],
+    Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
+    try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
+        Port ->
+            {os_pid, OsPid} = erlang:port_info(Port, os_pid),
+            collect(Port, OsPid, erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
+    catch
+        error:Reason -> {cannot_run, Reason}
+    end.
+
+%% @doc What became of a child that did not return, to follow what it was to do.
+-spec describe(outcome()) -> string().
+describe({died, Status, _}) when Status > 128 ->
+    sentence("killed a child VM by signal ~s", [signal(Status - 128)]);
+describe({died, Status, _}) ->
+    sentence("ended a child VM with status ~b", [Status]);
+describe(hung) ->
+    "hung a child VM";
+describe({cannot_run, Reason}) ->
+    sentence("could not be tried: no child VM starts (~tp)", [Reason]).
+
+signal(4) -> "4 (SIGILL)";
+signal(6) -> "6 (SIGABRT)";
+signal(7) -> "7 (SIGBUS)";
+signal(8) -> "8 (SIGFPE)";
+signal(9) -> "9 (SIGKILL)";
+signal(11) -> "11 (SIGSEGV)";
+signal(Number) -> integer_to_list(Number).
+
+sentence(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args)).
+
+%% @doc The child's side.
+-spec main(Call :: string()) -> no_return().
+main(Call) ->
+    [Module, Function] = [list_to_atom(Name) || Name <- string:lexemes(Call, " ")],
+    Returned = Module:Function(),
+    io:put_chars(["\n", ?MARK, base64:encode(term_to_binary(Returned)), "\n"]),
+    halt(0).
+
+collect(Port, OsPid, Deadline, Output) ->
+    receive
+        {Port, {data, Data}} ->
+            collect(Port, OsPid, Deadline, binary:part(<<Output/binary, Data/binary>>, 0,
+                                                       min(?MAX_OUTPUT, byte_size(Output) + byte_size(Data))));
+        {Port, {exit_status, Status}} ->
+            outcome(Status, Output)
+    after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
+        _ = os:cmd("kill -9 " ++ integer_to_list(OsPid)),
+        receive {Port, {exit_status, _}} -> ok after 1000 -> ok end,
+        catch port_close(Port),
+        hung
+    end.
+
+outcome(0, Output) ->
+    case re:run(Output, ?MARK ++ "(\\S+)", [{capture, [1], binary}]) of
+        {match, [Encoded]} -> {returned, binary_to_term(base64:decode(Encoded), [safe])};
+        nomatch -> {died, 0, Output}
+    end;
+outcome(Status, Output) ->
+    {died, Status, Output}.
+
+%% --- Where this VM came from ---
+
+bindir() ->
+    case os:getenv("BINDIR") of
+        false -> filename:join(code:root_dir(), "bin");
+        Folder -> Folder
+    end.
+
+own_ebin() ->
+    filename:dirname(code:where_is_file("signal_port.app")).
+
+%% The smallest boot file there is. A release's own would start the release.
+boot() ->
+    Found = [Boot || Pattern <- ["bin/start_clean.boot", "releases/*/start_clean.boot"],
+                     Boot <- filelib:wildcard(Pattern, code:root_dir())],
+    case Found of
+        [Boot | _] -> ["-boot", filename:join(code:root_dir(), filename:rootname(Boot))];
+        [] -> []
+    end.
+
+%% The parent's environment, but for flags that would name the child a node; and no crash dump.
+environment() ->
+    [{"ERL_CRASH_DUMP_SECONDS", "0"}
+     | [{Name, false} || Name <- ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"],
+                         re:run(os:getenv(Name, ""), "-s?name") =/= nomatch]].

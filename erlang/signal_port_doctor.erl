@@ -1,0 +1,180 @@
+%% @private The doctor: what a suspect machine can and cannot do. Each check runs in a child VM, so that the one it is asked in
+%% survives whatever is found. A check is data until it is printed; what to do about it follows from all of them.
+-module(signal_port_doctor).
+
+-export([examine/0, print/1, is_well/1, main/0]).
+-export([erlang_runs/0, crypto_answers/0, port_answers/0, advice/2]).
+-export_type([report/0, check/0]).
+
+-type check() :: #{check := erlang | crypto | nif | port, result := passed | failed | absent, seen := string()}.
+-type report() :: #{facts := #{atom() => string() | boolean()}, checks := [check()], advice := [string()]}.
+
+-define(TIMEOUT, 60_000). % milliseconds for one check; an emulated machine is slow
+
+%% @doc Runs all checks.
+-spec examine() -> report().
+examine() ->
+    Facts = facts(),
+    Checks = [check(erlang, child(erlang_runs, [])), check(crypto, child(crypto_answers, [])), nif(),
+              check(port, child(port_answers, environment()))],
+    #{facts => Facts, checks => Checks, advice => advice(Facts, Checks)}.
+
+%% @doc Whether calls can be answered on this machine.
+-spec is_well(report()) -> boolean().
+is_well(#{checks := Checks}) ->
+    result(port, Checks) =:= passed.
+
+%% @doc Examines, prints the table and halts: 0 where calls can be answered, else 1.
+-spec main() -> no_return().
+main() ->
+    Report = examine(),
+    print(Report),
+    halt(case is_well(Report) of true -> 0; false -> 1 end).
+
+%% --- The checks ---
+
+child(Function, Args) ->
+    signal_port_child:run(?MODULE, Function, Args, ?TIMEOUT).
+
+%% The port is tried as it is configured here.
+environment() ->
+    lists:append([["-signal_port", atom_to_list(Name), sentence("~tw", [Value])]
+                  || {Name, Value} <- application:get_all_env(signal_port), Name =/= included_applications]).
+
+%% @private
+-spec erlang_runs() -> {passed, string()}.
+erlang_runs() ->
+    {passed, "a child VM started and answered"}.
+
+%% @private
+-spec crypto_answers() -> {passed | failed | absent, string()}.
+crypto_answers() ->
+    case code:which(crypto) of
+        non_existing ->
+            {absent, "this Erlang has no crypto application"};
+        _ ->
+            case code:ensure_loaded(crypto) of
+                {module, crypto} -> {passed, sentence("loaded, and gave ~b random bytes", [byte_size(random(16))])};
+                {error, Reason} -> {failed, sentence("it cannot be loaded (~tp)", [Reason])}
+            end
+    end.
+
+random(Count) ->
+    apply(crypto, strong_rand_bytes, [Count]).  % the one place that knows it, and only ever in a child
+
+nif() ->
+    case signal_port_backend:installed() of
+        none ->
+            check(nif, {returned, {absent, "it is not on the code path"}});
+        drop_in ->
+            check(nif, {returned, {absent, "the one on the code path is the drop-in, which has no NIF"}});
+        {nif, Ebins} ->
+            check(nif, case signal_port_child:run(signal_port_backend, probe, ["-pa" | Ebins], ?TIMEOUT) of
+                           {returned, {healthy, _}} -> {returned, {passed, "loaded, and answered well"}};
+                           {returned, {sick, What}} -> {returned, {failed, What}};
+                           Other -> Other
+                       end)
+    end.
+
+%% @private
+-spec port_answers() -> {passed | failed, string()}.
+port_answers() ->
+    _ = application:load(signal_port),
+    ok = logger:set_primary_config(level, none),
+    application:set_env(signal_port, backend, port),
+    Began = microseconds(),
+    case application:ensure_all_started(signal_port) of
+        {ok, _} ->
+            {ok, _} = signal_port:sha256(<<"abc">>),
+            Ready = microseconds(),
+            Times = lists:sort([element(1, timer:tc(fun() -> {ok, _} = signal_port:sha256(<<"abc">>) end))
+                                || _ <- lists:seq(1, 200)]),
+            #{versions := #{python := Python, cryptography := Cryptography, openssl := OpenSSL}} = signal_port:info(),
+            {passed, sentence("first answer after ~b ms, then in ~b us; Python ~s, cryptography ~s, ~s",
+                              [(Ready - Began) div 1000, lists:nth(100, Times), Python, Cryptography, OpenSSL])};
+        {error, {signal_port, {Reason, _}}} ->
+            {failed, sentence("~ts", [Reason])}
+    end.
+
+check(Check, {returned, {Result, Seen}}) ->
+    #{check => Check, result => Result, seen => Seen};
+check(Check, Outcome) ->
+    #{check => Check, result => failed, seen => signal_port_child:describe(Outcome)}.
+
+result(Check, Checks) ->
+    hd([Result || #{check := Found, result := Result} <- Checks, Found =:= Check]).
+
+%% --- What it means, and what to do ---
+
+%% @doc What to do, most fitting first.
+-spec advice(Facts :: map(), [check()]) -> [string()].
+advice(Facts, Checks) ->
+    case {result(erlang, Checks), result(crypto, Checks), result(nif, Checks), result(port, Checks)} of
+        {failed, _, _, _} ->
+            ["Erlang itself does not run in a child VM: install another build of OTP, then ask again."];
+        {_, failed, _, passed} ->
+            ["This machine cannot load NIFs, not even OTP's own. signal_port works here: keep to it, with backend auto "
+             "or port. Whatever needs crypto or ssl in the same VM will still fail."
+             | other_ways(Facts)];
+        {_, failed, _, failed} ->
+            ["This machine cannot load NIFs, and the port does not answer yet. Mend the port first: " ++ seen(port, Checks)
+             | other_ways(Facts)];
+        {_, _, failed, passed} ->
+            ["NIFs load here, but libsignal_protocol_nif is not fit for use. signal_port works: with backend auto it is "
+             "taken by itself. To have the NIF again, build it anew for this machine."];
+        {_, _, _, failed} ->
+            ["The port does not answer: " ++ seen(port, Checks)];
+        {_, _, passed, passed} ->
+            ["All is well. With backend auto the NIF answers, on ARM64 the port."];
+        {_, _, absent, passed} ->
+            ["All is well. The port answers."]
+    end.
+
+%% The known ways out for a VM that dies of any NIF.
+other_ways(#{jit := true} = Facts) ->
+    ["Or run OTP without its JIT: build it with --disable-jit, or start `erl -emu_flavor emu' where that emulator is "
+     "installed, and ask again." | other_ways(Facts#{jit := false})];
+other_ways(#{nix := true} = Facts) ->
+    ["Or take another OTP from nixpkgs (beam.interpreters), one release older or newer." | other_ways(Facts#{nix := false})];
+other_ways(#{nix := false, otp := Release, arm64 := true}) ->
+    ["Or another OTP than " ++ Release ++ ".", "Or run on amd64."];
+other_ways(#{otp := Release}) ->
+    ["Or another OTP than " ++ Release ++ "."].
+
+seen(Check, Checks) ->
+    hd([Seen || #{check := Found, seen := Seen} <- Checks, Found =:= Check]).
+
+%% --- The machine ---
+
+facts() ->
+    Architecture = erlang:system_info(system_architecture),
+    #{architecture => Architecture,
+      arm64 => lists:prefix("aarch64", Architecture) orelse lists:prefix("arm64", Architecture),
+      otp => erlang:system_info(otp_release),
+      jit => erlang:system_info(emu_flavor) =:= jit,
+      nix => lists:prefix("/nix/store/", code:root_dir()) orelse filelib:is_regular("/etc/NIXOS")}.
+
+%% --- For a person ---
+
+%% @doc Prints the report as a table.
+-spec print(report()) -> ok.
+print(#{facts := #{architecture := Architecture, otp := Release, jit := Jit, nix := Nix}, checks := Checks,
+        advice := Advice}) ->
+    io:format("Erlang/OTP ~s, ~s, ~s~s~n~n", [Release, Architecture, case Jit of true -> "JIT"; false -> "no JIT" end,
+                                              case Nix of true -> ", Nix"; false -> "" end]),
+    [io:format("  ~-28s ~-7s ~ts~n", [title(Check), Result, Seen])
+     || #{check := Check, result := Result, seen := Seen} <- Checks],
+    io:nl(),
+    [io:format("~ts~n", [Line]) || Line <- Advice],
+    ok.
+
+title(erlang) -> "Erlang";
+title(crypto) -> "OTP's crypto, a NIF";
+title(nif) -> "libsignal_protocol_nif";
+title(port) -> "the port".
+
+sentence(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args)).
+
+microseconds() ->
+    erlang:monotonic_time(microsecond).
