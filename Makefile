@@ -2,43 +2,43 @@
 #
 #   make demo    the main job, on this machine        make test    all tests
 #   make build   everything compiled                  make check   linters and type checkers
-#   make setup   system packages, virtual environment make doctor  what this machine can and cannot do
+#   make setup   system packages, Python packages     make doctor  what this machine can and cannot do
 #
 # REBAR=no     compile with erlc alone: rebar3 loads crypto, and dies where NIFs do
-# PYTHON=path  the Python that the virtual environment is made of (3.10 or later)
+# PYTHON=path  the Python that the virtual environment is made of (3.10 or later); VENV_FLAGS goes to its venv
 
 PYTHON ?= python3
 REBAR  ?= rebar3
-SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 VENV   := .venv
 
-.PHONY: setup system build doctor demo test test-python test-erlang check clean
+.PHONY: setup build doctor demo test test-python test-erlang check clean
 
-setup: system $(VENV)/ready
-
-# What `command' finds is there; the rest comes from apt, where it may.
-define MISSING
-missing=; \
-command -v erl >/dev/null || missing="$$missing erlang-base"; \
-[ "$(REBAR)" = no ] || command -v $(REBAR) >/dev/null || missing="$$missing rebar3 erlang-proper"; \
-$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || [ -x $(VENV)/bin/python3 ] || missing="$$missing python3-venv";
+# need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
+define need
+@missing=; for pair in $(1); do \
+    command -v "$${pair%%:*}" >/dev/null || missing="$$missing $$(echo "$${pair#*:}" | tr + ' ')"; \
+done; \
+[ -z "$$missing" ] && exit 0; \
+if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+if command -v apt-get >/dev/null && command -v "$${sudo:-env}" >/dev/null; then \
+    echo "installing$$missing" && $$sudo apt-get update -q >/dev/null && \
+    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing >/dev/null; \
+else \
+    echo "These are missing and cannot be installed from here:$$missing. Install them as root by apt-get (Debian," \
+         "Ubuntu), by 'brew install erlang rebar3 python' (macOS), or say nix-shell (Nix); then make again." >&2; exit 1; \
+fi
 endef
 
-system:
+NO_VENV := $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || test -x $(VENV)/bin/python3 || echo no-venv)
+
+setup:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "Python 3.10 or later is needed: install it, or say make PYTHON=path-of-it" >&2; exit 1; }
-	@$(MISSING) [ -z "$$missing" ] || { \
-	    command -v apt-get >/dev/null && { [ -z "$(SUDO)" ] || command -v $(SUDO) >/dev/null; } || { \
-	        echo "Erlang/OTP 25 or later, rebar3 and Python's venv are needed, and cannot be installed from here:" \
-	             "as root 'apt-get install$$missing' (Debian, Ubuntu)," \
-	             "'brew install erlang rebar3 python' (macOS)," \
-	             "'nix-shell -p erlang rebar3 python3' (Nix), then make again" >&2; exit 1; }; \
-	    echo "installing$$missing"; \
-	    $(SUDO) apt-get update -q >/dev/null && \
-	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing >/dev/null; }
+	$(call need,erl:erlang-base $(if $(filter no,$(REBAR)),,$(REBAR):rebar3+erlang-proper) $(NO_VENV:=:python3-venv))
+	@$(MAKE) -s $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
 	$(VENV)/bin/python3 -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
@@ -64,14 +64,17 @@ test-python: setup
 	$(VENV)/bin/python3 -m pytest
 
 test-erlang: build
+	$(call need,cc:gcc+libc6-dev)
 	$(REBAR) ct --readable=compact
 
 check: build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(REBAR) xref
-	$(REBAR) dialyzer
+	$(REBAR) as drop_in xref
+	$(REBAR) as drop_in dialyzer
+	$(call need,nix-instantiate:nix-bin)
+	nix-instantiate --parse shell.nix >/dev/null
 
 clean:
 	rm -rf _build priv $(VENV)
