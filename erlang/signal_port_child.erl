@@ -24,8 +24,7 @@ run(Module, Function, MoreArgs, Milliseconds) ->
     Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
     try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
         Port ->
-            {os_pid, OsPid} = erlang:port_info(Port, os_pid),
-            collect(Port, OsPid, erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
+            collect(Port, erlang:port_info(Port, os_pid), erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
     catch
         error:Reason -> {cannot_run, Reason}
     end.
@@ -33,24 +32,13 @@ run(Module, Function, MoreArgs, Milliseconds) ->
 %% @doc What became of a child that did not return, to follow what it was to do.
 -spec describe(outcome()) -> string().
 describe({died, Status, _}) when Status > 128 ->
-    sentence("killed a child VM by signal ~s", [signal(Status - 128)]);
+    "killed a child VM by " ++ signal_port_reason:status(Status);
 describe({died, Status, _}) ->
-    sentence("ended a child VM with status ~b", [Status]);
+    "ended a child VM with " ++ signal_port_reason:status(Status);
 describe(hung) ->
     "hung a child VM";
 describe({cannot_run, Reason}) ->
-    sentence("could not be tried: no child VM starts (~tp)", [Reason]).
-
-signal(4) -> "4 (SIGILL)";
-signal(6) -> "6 (SIGABRT)";
-signal(7) -> "7 (SIGBUS)";
-signal(8) -> "8 (SIGFPE)";
-signal(9) -> "9 (SIGKILL)";
-signal(11) -> "11 (SIGSEGV)";
-signal(Number) -> integer_to_list(Number).
-
-sentence(Format, Args) ->
-    lists:flatten(io_lib:format(Format, Args)).
+    lists:flatten(io_lib:format("could not be tried: no child VM starts (~tp)", [Reason])).
 
 %% @doc The child's side.
 -spec main(Call :: string()) -> no_return().
@@ -68,8 +56,8 @@ collect(Port, OsPid, Deadline, Output) ->
         {Port, {exit_status, Status}} ->
             outcome(Status, Output)
     after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
-        _ = os:cmd("kill -9 " ++ integer_to_list(OsPid)),
-        receive {Port, {exit_status, _}} -> ok after 1000 -> ok end,
+        {os_pid, Number} = OsPid,
+        _ = signal_port_guard:kill(Number),
         catch port_close(Port),
         hung
     end.

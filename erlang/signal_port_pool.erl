@@ -188,7 +188,7 @@ init(#{pool_size := Size} = Config) ->
 
 %% The application has started when one worker is ready; that none can be had is the operator's to know at once.
 first_start(_State, [{'DOWN', _, process, _, Reason} | _], 0) ->
-    {stop, {shutdown, signal_port_worker:explain(Reason)}};
+    {stop, {shutdown, signal_port_reason:explain(Reason)}};
 first_start(State, Failed, Others) ->
     receive
         {ready, _, _} = Ready ->
@@ -226,7 +226,7 @@ handle_info({ready, Pid, Versions}, State) ->
     publish(Ready),
     {noreply, dismiss(ok, Ready)};
 handle_info({'DOWN', _Monitor, process, Pid, Reason}, State) ->
-    Down = update(Pid, fun(Slot) -> down(Slot, signal_port_worker:explain(Reason)) end, State),
+    Down = update(Pid, fun(Slot) -> down(Slot, signal_port_reason:explain(Reason)) end, State),
     publish(Down),
     {noreply, dismiss_if_hopeless(Down)};
 handle_info({start, Index}, #state{slots = Slots, config = Config} = State) ->

@@ -2,22 +2,21 @@
 %% the next; no worker is ever mended.
 %%
 %% Callers send `{call, Alias, Request}' and get `{Alias, Answer}', the answer still encoded. Of those whose worker ends the
-%% oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in the order of the requests, and each must bear the tag of the oldest open one. A reply that does
-%% not, or anything else that the protocol does not know, ends the worker: it is never a wrong answer.
+%% oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in the order
+%% of the requests, and each must bear the tag of the oldest open one. A reply that does not, or anything else that the
+%% protocol does not know, ends the worker: it is never a wrong answer.
 %%
-%% A guard stands beside it: a process that kills an OS process which has requests and answers none, and that sees to it
-%% that none is left behind, however the worker ends.
+%% A guard stands beside it, which kills an OS process that stalls, and sees to it that none is left behind.
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/3, liar/1, explain/1]).
+-export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/3, liar/1]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
--export_type([counters/0, why/0]).
+-export_type([counters/0]).
 
 -define(PROTOCOL, 1).
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
 -define(WRITE_AGAIN, 5).    % milliseconds
--define(SIGNAL_GRACE, 300). % milliseconds for a signal to have its effect
 
 %% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
 %% counted by the worker alone.
@@ -25,11 +24,6 @@
 -define(SENT, 1).      % by callers, to this worker
 -define(TAKEN, 2).     % requests written to the port, or about to be
 -define(ANSWERED, 3).
-
--type why() ::
-    no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()} | {protocol, integer()}
-    | {not_ready, file:filename(), pos_integer()} | {ended, file:filename(), non_neg_integer()}
-    | {exit_status, non_neg_integer()} | port_closed | garbage | stalled | {guard, term()}.
 
 -record(state, {
     pool :: pid(),
@@ -47,10 +41,10 @@
     will_write = false :: boolean()                  % a timer for them is running
 }).
 
--type stop() :: {stop, {shutdown, why()}, #state{}}.
+-type stop() :: {stop, {shutdown, signal_port_reason:why()}, #state{}}.
 
 %% @doc Starts a worker, which sends its pool `{started, Pid, OsPid}' and `{ready, Pid, Versions}'. It ends with
-%% `{shutdown, why()}'.
+%% `{shutdown, signal_port_reason:why()}'.
 -spec start_link(pid(), counters(), signal_port_config:config()) -> {ok, pid()} | {error, term()}.
 start_link(Pool, Counters, Config) ->
     gen_server:start_link(?MODULE, {Pool, Counters, Config}, []).
@@ -89,42 +83,6 @@ in_flight(Counters) ->
 liar(Worker) ->
     gen_server:cast(Worker, liar).
 
-%% @doc What happened, in one sentence, and where it is an operator's to mend, how.
--spec explain(Reason :: term()) -> string().
-explain({shutdown, Why}) ->
-    explain(Why);
-explain(no_python) ->
-    "no Python was found: install Python 3.10 or later, or set signal_port's option {python, Path}";
-explain({cannot_run, Path, Posix}) ->
-    sentence("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python 3.10 or later",
-             [Path, file:format_error(Posix)]);
-explain({unfit, Reason}) ->
-    case unicode:characters_to_list(Reason) of
-        {_, Good, _} -> Good;
-        Sentence -> Sentence
-    end;
-explain({protocol, Version}) ->
-    sentence("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
-             "that the Python files in its priv folder are its own", [Version, ?PROTOCOL]);
-explain({not_ready, Path, Milliseconds}) ->
-    sentence("the worker (~ts) was not ready within ~b ms: see what it wrote to standard error, or set signal_port's "
-             "option {start_timeout, Milliseconds}", [Path, Milliseconds]);
-explain({ended, Path, Status}) ->
-    sentence("the worker (~ts) ended with ~s before it was ready: see what it wrote to standard error",
-             [Path, status(Status)]);
-explain({exit_status, Status}) ->
-    "the worker ended with " ++ status(Status);
-explain(garbage) ->
-    "the worker wrote what is not of the protocol";
-explain(stalled) ->
-    "the worker had requests and answered none";
-explain(port_closed) ->
-    "the worker's pipe was closed";
-explain(killed) ->
-    "the worker's process was killed";
-explain(_) ->
-    "the worker's process ended".
-
 %% --- gen_server ---
 
 -spec init({pid(), counters(), signal_port_config:config()}) -> {ok, #state{}, {continue, term()}}.
@@ -134,17 +92,20 @@ init({Pool, Counters, Config}) ->
     {ok, #state{pool = Pool, counters = Counters}, {continue, {open, Config}}}.
 
 -spec handle_continue({open, signal_port_config:config()}, #state{}) -> {noreply, #state{}} | stop().
-handle_continue({open, #{start_timeout := StartTimeout} = Config}, #state{pool = Pool} = State) ->
+handle_continue({open, #{start_timeout := StartTimeout, stall_timeout := StallTimeout} = Config}, State) ->
     case open(Config) of
         {ok, Port, Python} ->
-            {os_pid, OsPid} = erlang:port_info(Port, os_pid),
-            Pool ! {started, self(), OsPid},
             erlang:send_after(StartTimeout, self(), {start_timeout, StartTimeout}),
-            Guard = start_guard(OsPid, State#state.counters, Config),
-            {noreply, State#state{port = Port, os_pid = OsPid, python = Python, guard = Guard}};
+            {noreply, guarded(erlang:port_info(Port, os_pid), StallTimeout, State#state{port = Port, python = Python})};
         {error, Why} ->
             stop(Why, State)
     end.
+
+guarded({os_pid, OsPid}, StallTimeout, #state{pool = Pool, counters = Counters} = State) ->
+    Pool ! {started, self(), OsPid},
+    State#state{os_pid = OsPid, guard = signal_port_guard:start(OsPid, Counters, StallTimeout)};
+guarded(undefined, _StallTimeout, State) ->
+    State.  % it has ended already: the message about that is there
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | stop().
 handle_info({call, Alias, Request}, #state{open = Open, next = Next} = State) ->
@@ -160,22 +121,22 @@ handle_info({Port, {data, Frame}}, #state{port = Port, ready = true, open = Open
         _ ->
             stop(garbage, State)
     end;
-handle_info(write_held, State) ->
-    {noreply, write_held(State#state{will_write = false})};
 handle_info({Port, {data, Frame}}, #state{port = Port, pool = Pool} = State) ->
     case signal_port_wire:notice(Frame) of
         {ready, ?PROTOCOL, Versions} ->
             Pool ! {ready, self(), Versions},
             {noreply, State#state{ready = true}};
         {ready, Other, _} ->
-            stop({protocol, Other}, State);
+            stop({protocol, Other, ?PROTOCOL}, State);
         {unfit, Reason} ->
             stop({unfit, Reason}, State);
         error ->
             stop(garbage, State)
     end;
+handle_info(write_held, State) ->
+    {noreply, write_held(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
-    State#state.guard ! gone,
+    signal_port_guard:dismiss(State#state.guard),
     stop(why(Status, State), State#state{port = undefined});
 handle_info({'EXIT', Port, _}, #state{port = Port, stalled = Stalled} = State) ->
     stop(case Stalled of true -> stalled; false -> port_closed end, State#state{port = undefined});
@@ -260,17 +221,15 @@ end_os_process(_Reason, #state{port = undefined}) ->
 end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     %% A worker that is to be trusted is asked to end, by an empty frame; it answers what it has begun.
     Asked = Reason =:= shutdown andalso (catch port_command(Port, [], [nosuspend])) =:= true,
-    IsGone = (Asked andalso ended(Port, ?STOP_GRACE))
-        orelse (signal("TERM", OsPid) =:= "" andalso ended(Port, ?SIGNAL_GRACE))
-        orelse (signal("KILL", OsPid) =:= "" andalso ended(Port, ?SIGNAL_GRACE)),
-    IsGone andalso (Guard ! gone),
-    ok.
+    (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_guard:kill(OsPid),
+    signal_port_guard:dismiss(Guard).
 
-%% A request that is being handled, or a state's secrets, are for nobody's log.
+%% Requests have secrets in them: the one being handled, and those held.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
     maps:map(fun(message, _) -> hidden;
                 (log, _) -> [];
+                (state, State) -> State#state{held = queue:new()};
                 (_, Value) -> Value
              end, Status).
 
@@ -291,83 +250,25 @@ open(#{python := Wanted, max_frame := MaxFrame}) ->
             end
     end.
 
-%% The one that is configured; else the virtual environment that belongs to the application; else the system's.
+%% The one that is configured, by its path or its name; else the virtual environment that belongs to the application; else the system's.
 python(auto) ->
     Own = filename:join([priv_dir(), "venv", "bin", "python3"]),
     case filelib:is_regular(Own) of
         true -> Own;
         false -> os:find_executable("python3")
     end;
-python(Path) ->
-    case filename:pathtype(Path) of
-        relative -> os:find_executable(Path);
-        _ -> Path
+python(Wanted) ->
+    case filename:basename(Wanted) of
+        Wanted -> os:find_executable(Wanted);
+        _ -> filename:absname(Wanted)
     end.
 
 %% Not code:priv_dir/1: it does not know an application that lies in a folder of another name.
 priv_dir() ->
     filename:join(filename:dirname(filename:dirname(code:where_is_file("signal_port.app"))), "priv").
 
-ended(Port, Milliseconds) ->
+ended(Port) ->
     receive
         {Port, {exit_status, _}} -> true
-    after Milliseconds -> false
+    after ?STOP_GRACE -> false
     end.
-
-signal(Name, OsPid) ->
-    os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(OsPid) ++ " 2>&1").
-
-is_alive(OsPid) ->
-    signal("0", OsPid) =:= "".
-
-%% --- The guard ---
-
-start_guard(OsPid, Counters, #{stall_timeout := StallTimeout}) ->
-    Worker = self(),
-    spawn_link(fun() ->
-        process_flag(trap_exit, true),
-        group_leader(whereis(init), self()),  % or the end of the application would be its end
-        watch(Worker, OsPid, Counters, StallTimeout, 0, now_ms())
-    end).
-
-%% Waits for the worker's end; meanwhile looks whether there are open requests and no answer has come for too long.
-watch(Worker, OsPid, Counters, StallTimeout, Answered, Since) ->
-    receive
-        gone -> ok;
-        {'EXIT', Worker, _} -> make_gone(OsPid, [{"0", ?STOP_GRACE}, {"TERM", ?SIGNAL_GRACE}, {"KILL", ?SIGNAL_GRACE}])
-    after max(1, StallTimeout div 4) ->
-        Now = now_ms(),
-        Later = counters:get(Counters, ?ANSWERED),
-        IsIdle = counters:get(Counters, ?TAKEN) =:= Later,
-        if
-            IsIdle; Later =/= Answered ->
-                watch(Worker, OsPid, Counters, StallTimeout, Later, Now);
-            Now - Since < StallTimeout ->
-                watch(Worker, OsPid, Counters, StallTimeout, Answered, Since);
-            true ->
-                Worker ! stalled,
-                make_gone(OsPid, [{"TERM", ?SIGNAL_GRACE}, {"KILL", ?SIGNAL_GRACE}])
-        end
-    end.
-
-%% Sends one signal after the other, each time waiting for its effect; signal 0 has none, it only gives time.
-make_gone(_OsPid, []) ->
-    ok;
-make_gone(OsPid, [{Signal, Milliseconds} | Signals]) ->
-    _ = signal(Signal, OsPid),
-    is_gone(OsPid, now_ms() + Milliseconds) orelse make_gone(OsPid, Signals).
-
-is_gone(OsPid, Deadline) ->
-    not is_alive(OsPid) orelse
-        (now_ms() < Deadline andalso begin timer:sleep(?SIGNAL_GRACE div 10), is_gone(OsPid, Deadline) end).
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).
-
-%% --- Sentences ---
-
-sentence(Format, Args) ->
-    lists:flatten(io_lib:format(Format, Args)).
-
-status(Status) when Status > 128 -> sentence("status ~b (signal ~b)", [Status, Status - 128]);
-status(Status) -> sentence("status ~b", [Status]).

@@ -20,7 +20,7 @@ pool_size_follows_the_schedulers(_) ->
 
 takes_what_is_valid(_) ->
     [{ok, #{Name := Value}} = signal_port_config:check([{Name, Value}])
-     || {Name, Values} <- [{backend, [auto, port]}, {python, [auto, "/usr/bin/python3", "python3", "/opt/pythön"]},
+     || {Name, Values} <- [{backend, [auto, port, nif]}, {python, [auto, "/usr/bin/python3", "python3", "/opt/pythön"]},
                            {pool_size, [1, 256]}, {call_timeout, [1, 60000, infinity]},
                            {stall_timeout, [1, 4294967295]},
                            {start_timeout, [1, 4294967295]}, {max_frame, [16384, 2147483647]}],
@@ -30,7 +30,7 @@ path_may_be_a_binary(_) ->
     {ok, #{python := "/opt/pythön"}} = signal_port_config:check([{python, <<"/opt/pythön"/utf8>>}]).
 
 backend_is_refused(_) ->
-    refused(backend, "auto or port", [nfi, "port", <<"port">>, 1]).
+    refused(backend, "auto, port or nif", [nfi, "port", <<"port">>, 1]).
 
 python_is_refused(_) ->
     refused(python, "auto or the path of a Python",

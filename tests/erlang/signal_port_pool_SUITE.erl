@@ -141,7 +141,7 @@ a_lost_worker_is_replaced(_) ->
     [OsPid] = signal_port_stage:os_pids(),
     kill([OsPid]),
     signal_port_stage:until(fun() -> signal_port_stage:restarts() =:= 1 andalso all_ready() end),
-    #{os_pid := Other, last_reason := "the worker ended with status 137 (signal 9)"} = signal_port_stage:worker(),
+    #{os_pid := Other, last_reason := "the worker ended with signal 9 (SIGKILL)"} = signal_port_stage:worker(),
     true = Other =/= OsPid.
 
 counts_calls_over_restarts(_) ->

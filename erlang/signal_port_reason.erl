@@ -1,0 +1,63 @@
+%% @private Why a worker, or another OS process, ended: in one sentence, and where it is an operator's to mend, how.
+-module(signal_port_reason).
+
+-export([explain/1, status/1]).
+-export_type([why/0]).
+
+-type why() ::
+    no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()} | {protocol, Theirs :: integer(), Ours :: integer()}
+    | {not_ready, file:filename(), pos_integer()} | {ended, file:filename(), non_neg_integer()}
+    | {exit_status, non_neg_integer()} | port_closed | garbage | stalled | {guard, term()}.
+
+%% @doc The sentence for the reason with which a worker's process ended.
+-spec explain(Reason :: term()) -> string().
+explain({shutdown, Why}) ->
+    explain(Why);
+explain(no_python) ->
+    "no Python was found: install Python 3.10 or later, or set signal_port's option {python, Path}";
+explain({cannot_run, Path, Posix}) ->
+    sentence("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python 3.10 or later",
+             [Path, file:format_error(Posix)]);
+explain({unfit, Reason}) ->
+    case unicode:characters_to_list(Reason) of
+        {_, Good, _} -> Good;
+        Sentence -> Sentence
+    end;
+explain({protocol, Theirs, Ours}) ->
+    sentence("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
+             "that the Python files in its priv folder are its own", [Theirs, Ours]);
+explain({not_ready, Path, Milliseconds}) ->
+    sentence("the worker (~ts) was not ready within ~b ms: see what it wrote to standard error, or set signal_port's "
+             "option {start_timeout, Milliseconds}", [Path, Milliseconds]);
+explain({ended, Path, Status}) ->
+    sentence("the worker (~ts) ended with ~s before it was ready: see what it wrote to standard error",
+             [Path, status(Status)]);
+explain({exit_status, Status}) ->
+    "the worker ended with " ++ status(Status);
+explain(garbage) ->
+    "the worker wrote what is not of the protocol";
+explain(stalled) ->
+    "the worker had requests and answered none";
+explain(port_closed) ->
+    "the worker's pipe was closed";
+explain(killed) ->
+    "the worker's process was killed";
+explain(_) ->
+    "the worker's process ended".
+
+%% @doc An exit status in words; over 128 it is the number of the signal that killed.
+-spec status(non_neg_integer()) -> string().
+status(Status) when Status > 128 -> "signal " ++ signal(Status - 128);
+status(Status) -> sentence("status ~b", [Status]).
+
+signal(4) -> "4 (SIGILL)";
+signal(6) -> "6 (SIGABRT)";
+signal(7) -> "7 (SIGBUS)";
+signal(8) -> "8 (SIGFPE)";
+signal(9) -> "9 (SIGKILL)";
+signal(11) -> "11 (SIGSEGV)";
+signal(15) -> "15 (SIGTERM)";
+signal(Number) -> integer_to_list(Number).
+
+sentence(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args)).
