@@ -3,6 +3,7 @@
 #   make demo    the main job, on this machine        make test    all tests
 #   make build   everything compiled                  make check   linters and type checkers
 #   make setup   system packages, Python packages     make doctor  what this machine can and cannot do
+#   make test-aarch64   the main job on ARM64, emulated
 #
 # REBAR=no     compile with erlc alone: rebar3 loads crypto, and dies where NIFs do
 # PYTHON=path  the Python that the virtual environment is made of (3.10 or later); VENV_FLAGS goes to its venv
@@ -11,7 +12,7 @@ PYTHON ?= python3
 REBAR  ?= rebar3
 VENV   := .venv
 
-.PHONY: setup build doctor demo test test-python test-erlang check clean
+.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 check clean
 
 # need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
 define need
@@ -66,6 +67,9 @@ test-python: setup
 test-erlang: build
 	$(call need,cc:gcc+libc6-dev)
 	$(REBAR) ct --readable=compact
+
+test-aarch64: build
+	@bash tests/aarch64.sh
 
 check: build
 	$(VENV)/bin/ruff check .

@@ -100,7 +100,14 @@ def unfit():
         )
     from importlib import import_module
 
-    remedy = "run '%s -m pip install %s'" % (sys.executable, " ".join('"%s"' % wanted for wanted in PACKAGES.values()))
+    packages = " ".join('"%s"' % wanted for wanted in PACKAGES.values())
+    if sys.prefix != sys.base_prefix:  # a virtual environment
+        remedy = "run '%s -m pip install %s'" % (sys.executable, packages)
+    else:
+        remedy = "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
+            sys.executable,
+            packages,
+        )
     for name, wanted in PACKAGES.items():
         try:
             module = import_module(name)
