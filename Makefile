@@ -67,6 +67,7 @@ test-python: setup
 test-erlang: build
 	$(call need,cc:gcc+libc6-dev)
 	$(REBAR) ct --readable=compact
+	sh tests/without_rebar3.sh
 
 test-aarch64: build
 	@bash tests/aarch64.sh
