@@ -4,6 +4,7 @@
 #   make build   everything compiled                  make check   linters and type checkers
 #   make setup   system packages, Python packages     make doctor  what this machine can and cannot do
 #   make test-aarch64   the main job on ARM64, emulated
+#   make test-consumers   projects that depend on this, by rebar3 and mix, and releases
 #
 # REBAR=no     compile with erlc alone: rebar3 loads crypto, and dies where NIFs do
 # PYTHON=path  the Python that the virtual environment is made of (3.10 or later); VENV_FLAGS goes to its venv
@@ -12,7 +13,7 @@ PYTHON ?= python3
 REBAR  ?= rebar3
 VENV   := .venv
 
-.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 check clean
+.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 test-consumers check clean
 
 # need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
 define need
@@ -71,6 +72,10 @@ test-erlang: build
 
 test-aarch64: build
 	@bash tests/aarch64.sh
+
+test-consumers: build
+	$(call need,elixir:elixir)
+	sh tests/consumers.sh all
 
 check: build
 	$(VENV)/bin/ruff check .

@@ -24,7 +24,9 @@ choose(#{backend := Wanted, start_timeout := Timeout}) ->
     case decide(Architecture, Wanted, Installed, unknown) of
         probe ->
             {nif, Ebins} = Installed,
-            Outcome = outcome(signal_port_child:run(?MODULE, probe, ["-pa" | Ebins], Timeout)),
+            %% Whatever the child comes upon, it shall not probe in its turn.
+            Args = ["-signal_port", "backend", "port", "-pa" | Ebins],
+            Outcome = outcome(signal_port_child:run(?MODULE, probe, Args, Timeout)),
             chosen(decide(Architecture, Wanted, Installed, Outcome), Outcome);
         Choice ->
             chosen(Choice, unknown)
@@ -84,9 +86,10 @@ installed() ->
             end
     end.
 
+%% The drop-in calls the door, and no NIF does; a release may strip a beam of all that would say so more plainly.
 is_drop_in(Path) ->
-    case beam_lib:chunks(Path, [attributes]) of
-        {ok, {_, [{attributes, Attributes}]}} -> lists:keymember(signal_port_drop_in, 1, Attributes);
+    case beam_lib:chunks(Path, [imports]) of
+        {ok, {_, [{imports, Imports}]}} -> lists:keymember(signal_port, 1, Imports);
         {error, beam_lib, _} -> false
     end.
 

@@ -7,9 +7,6 @@
          dr_encrypt_prekey/3, dr_decrypt/2, pksm_decode/1, create_session/2, encrypt_message/2,
          decrypt_message/2]).
 
-%% Tells signal_port, which looks at this module without loading it, that there is no NIF here.
--signal_port_drop_in(true).
-
 %% @doc See {@link //signal_port/signal_port:init/0}.
 -spec init() -> ok | {error, atom()}.
 init() ->

@@ -6,9 +6,6 @@
          sign_data/2, verify_signature/3, ed25519_sk_to_curve25519/1, ed25519_pk_to_curve25519/1,
          aes_gcm_encrypt/5, aes_gcm_decrypt/6, test_function/0, test_crypto/0]).
 
-%% Tells signal_port, which looks at this module without loading it, that there is no NIF here.
--signal_port_drop_in(true).
-
 %% @doc See {@link //signal_port/signal_port:sha256/1}.
 -spec sha256(Data :: binary()) -> {ok, binary()} | {error, atom()}.
 sha256(Data) ->
