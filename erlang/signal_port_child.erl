@@ -21,12 +21,11 @@ run(Module, Function, MoreArgs, Milliseconds) ->
     Args = ["-noshell", "-noinput", "-boot_var", "RELEASE_LIB", filename:join(code:root_dir(), "lib")]
         ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
         ++ ["-eval", "signal_port_child:main(\"" ++ Call ++ "\")."],
-    Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
-    try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
-        Port ->
-            collect(Port, erlang:port_info(Port, os_pid), erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
-    catch
-        error:Reason -> {cannot_run, Reason}
+    %% The port's messages are for a process of their own, so that none is left to the caller.
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({outcome, attend(Args, Milliseconds)}) end),
+    receive
+        {'DOWN', Monitor, process, Pid, {outcome, Outcome}} -> Outcome;
+        {'DOWN', Monitor, process, Pid, Reason} -> {cannot_run, Reason}
     end.
 
 %% @doc What became of a child that did not return, to follow what it was to do.
@@ -48,6 +47,15 @@ main(Call) ->
     io:put_chars(["\n", ?MARK, base64:encode(term_to_binary(Returned)), "\n"]),
     halt(0).
 
+attend(Args, Milliseconds) ->
+    Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
+    try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
+        Port ->
+            collect(Port, erlang:port_info(Port, os_pid), erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
+    catch
+        error:Reason -> {cannot_run, Reason}
+    end.
+
 collect(Port, OsPid, Deadline, Output) ->
     receive
         {Port, {data, Data}} ->
@@ -58,14 +66,15 @@ collect(Port, OsPid, Deadline, Output) ->
     after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
         {os_pid, Number} = OsPid,
         _ = signal_port_guard:kill(Number),
-        catch port_close(Port),
         hung
     end.
 
 outcome(0, Output) ->
-    case re:run(Output, ?MARK ++ "(\\S+)", [{capture, [1], binary}]) of
-        {match, [Encoded]} -> {returned, binary_to_term(base64:decode(Encoded), [safe])};
-        nomatch -> {died, 0, Output}
+    try
+        {match, [Encoded]} = re:run(Output, ?MARK ++ "(\\S+)", [{capture, [1], binary}]),
+        {returned, binary_to_term(base64:decode(Encoded), [safe])}
+    catch
+        error:_ -> {died, 0, Output}  % no answer, or one cut off
     end;
 outcome(Status, Output) ->
     {died, Status, Output}.
@@ -93,5 +102,6 @@ boot() ->
 %% The parent's environment, but for flags that would name the child a node; and no crash dump.
 environment() ->
     [{"ERL_CRASH_DUMP_SECONDS", "0"}
-     | [{Name, false} || Name <- ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"],
+     | [{Name, false} || Name <- ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS",
+                                    "ERL_OTP" ++ erlang:system_info(otp_release) ++ "_FLAGS"],
                          re:run(os:getenv(Name, ""), "-s?name") =/= nomatch]].
