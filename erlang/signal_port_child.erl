@@ -22,10 +22,14 @@ run(Module, Function, MoreArgs, Milliseconds) ->
         ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
         ++ ["-eval", "signal_port_child:main(\"" ++ Call ++ "\")."],
     %% The port's messages are for a process of their own, so that none is left to the caller.
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({outcome, attend(Args, Milliseconds)}) end),
+    Caller = self(),
+    {Pid, Monitor} = spawn_monitor(fun() -> Caller ! {self(), attend(Args, Milliseconds)} end),
     receive
-        {'DOWN', Monitor, process, Pid, {outcome, Outcome}} -> Outcome;
-        {'DOWN', Monitor, process, Pid, Reason} -> {cannot_run, Reason}
+        {Pid, Outcome} ->
+            demonitor(Monitor, [flush]),
+            Outcome;
+        {'DOWN', Monitor, process, Pid, Reason} ->
+            {cannot_run, Reason}
     end.
 
 %% @doc What became of a child that did not return, to follow what it was to do.
