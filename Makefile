@@ -81,8 +81,8 @@ check: build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(REBAR) as drop_in xref
-	$(REBAR) as drop_in dialyzer
+	$(REBAR) as drop_in,check xref
+	$(REBAR) as drop_in,check dialyzer
 	$(call need,nix-instantiate:nix-bin)
 	nix-instantiate --parse shell.nix >/dev/null
 

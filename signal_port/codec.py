@@ -64,12 +64,12 @@ def encode(request: Request, answer: Term) -> bytes:
     Raises:
         ProtocolError: the tag cannot be sent back.
     """
-    if request.is_etf:
-        try:
+    try:
+        if request.is_etf:
             return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
-        except RecursionError:  # the encoder goes less deep than the decoder
-            raise ProtocolError("a frame is no request: its tag is nested too deep") from None
-    return bytes(_pack((request.tag, answer)))
+        return bytes(_pack((request.tag, answer)))
+    except (RecursionError, ValueError):  # an encoder may go less deep than its decoder
+        raise ProtocolError("a frame is no request: its tag is nested too deep") from None
 
 
 def encode_notice(*terms: Term) -> bytes:
