@@ -5,6 +5,7 @@
 #   tests/consumers.sh rebar3    a rebar3 project with the drop-in, an old rebar.lock in the way; one with signal_port itself
 #   tests/consumers.sh mix       the same with mix, and a release of mix
 #   tests/consumers.sh release   a rebar3 release in embedded mode: started, called, stopped
+#   tests/consumers.sh front     a release that has the NIF, one that ends the VM: the drop-in's modules go before it
 #   tests/consumers.sh all
 #
 # PYTHON=path  the Python of the workers; else the repository's own virtual environment, which `make setup' makes
@@ -37,7 +38,11 @@ END
 consumer() {
     cat <<'END'
 -module(consumer).
--export([check/0, check/2]).
+-export([check/0, check/2, check_and_halt/0]).
+
+check_and_halt() ->
+    ok = check(),
+    halt(0).
 
 check() ->
     check(libsignal_protocol_nif, signal_nif).
@@ -205,6 +210,42 @@ END
     done
 }
 
+# In embedded mode every module is loaded, and every on_load runs, before anything of ours can.
+run_front() {
+    need rebar3 rebar3
+    front=$root/_build/drop_in/lib/libsignal_protocol_nif/ebin
+    [ -d "$front" ] || fail "there is no $front: 'make build' first"
+    application signal_port "$tmp/front"
+    cd "$tmp/front"
+    sed 's/stdlib, signal_port/stdlib, libsignal_protocol_nif, signal_port/' src/consumer.app.src > app
+    mkdir -p apps/consumer apps/libsignal_protocol_nif/src
+    mv src apps/consumer/src
+    mv app apps/consumer/src/consumer.app.src
+    cd apps/libsignal_protocol_nif/src
+    echo '{application, libsignal_protocol_nif, [{vsn, "0.3.0"}, {applications, [kernel, stdlib]}]}.' \
+        > libsignal_protocol_nif.app.src
+    for module in libsignal_protocol_nif signal_nif; do
+        printf '%s\n' "-module($module)." "-on_load(crash/0)." "-export([crash/0])." "crash() -> erlang:halt(139)." > $module.erl
+    done
+    cd "$tmp/front"
+    cat > rebar.config <<END
+{deps, [{signal_port, {git, "$url", {branch, "main"}}}]}.
+{relx, [{release, {consumer, "1.0.0"}, [consumer]}, {mode, prod}, {sys_config, "config/sys.config"},
+        {vm_args, "config/vm.args"}]}.
+END
+    : > config/vm.args
+    loud rebar3 release
+    boot -s consumer check_and_halt > "$tmp/node.log" 2>&1 && fail "the NIF was to end the VM"
+    loud boot -pa "$front" -s consumer check_and_halt
+}
+
+# boot FLAG ...: the VM of the release itself; its script starts others before, which would take these flags too
+boot() {
+    rel=$PWD/_build/default/rel/consumer
+    ROOTDIR=$rel BINDIR=$(echo "$rel"/erts-*/bin) EMU=beam PROGNAME=erl "$rel"/erts-*/bin/erlexec -noinput -mode embedded \
+        -boot "$rel/releases/1.0.0/start" -boot_var SYSTEM_LIB_DIR "$rel/lib" -config "$rel/releases/1.0.0/sys" "$@"
+}
+
 # answer EXPRESSION EXPECTED: what the running release says
 answer() {
     said=$("$consumer" eval "$1" 2>&1 | tr -d ' \n')
@@ -214,9 +255,9 @@ answer() {
 # --- From here on it is done ---
 
 case ${1:-} in
-    rebar3 | mix | release) verbs=$1 ;;
-    all) verbs="rebar3 mix release" ;;
-    *) fail "usage: tests/consumers.sh rebar3 | mix | release | all" ;;
+    rebar3 | mix | release | front) verbs=$1 ;;
+    all) verbs="rebar3 mix release front" ;;
+    *) fail "usage: tests/consumers.sh rebar3 | mix | release | front | all" ;;
 esac
 need git git
 need erl erlang-base
