@@ -43,7 +43,8 @@ check([Unknown | _], [], _Config) ->
     Known = lists:join(", ", [atom_to_list(Option) || {Option, _, _, _} <- options()]),
     sentence("signal_port has no option ~0tp; its options are ~s", [Name, Known]);
 check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
-    {Given, Others} = lists:partition(fun(O) -> is_tuple(O) andalso tuple_size(O) > 0 andalso element(1, O) =:= Name end, Options),
+    IsGiven = fun(Option) -> is_tuple(Option) andalso tuple_size(Option) > 0 andalso element(1, Option) =:= Name end,
+    {Given, Others} = lists:partition(IsGiven, Options),
     case Given of
         [] ->
             check(Others, Rest, Config#{Name => value(Name, Default)});

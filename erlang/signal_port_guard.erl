@@ -2,7 +2,7 @@
 %% answers none, and sees to it that it is gone when the worker process has ended, however that came.
 -module(signal_port_guard).
 
--export([start/3, dismiss/1, signal/2, kill/1]).
+-export([start/3, dismiss/1, kill/1]).
 
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end by itself when its pipe is closed
 -define(SIGNAL_GRACE, 300). % milliseconds for a signal to have its effect
@@ -25,11 +25,6 @@ dismiss(undefined) ->
 dismiss(Guard) ->
     Guard ! gone,
     ok.
-
-%% @doc Sends a signal by its name, `"0"' to send none; tells whether there was such a process.
--spec signal(Name :: string(), OsPid :: pos_integer()) -> boolean().
-signal(Name, OsPid) ->
-    os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(OsPid) ++ " 2>&1") =:= "".
 
 %% @doc Kills an OS process, by TERM and if that does not help by KILL; returns when it is gone.
 -spec kill(OsPid :: pos_integer()) -> boolean().
@@ -65,6 +60,10 @@ make_gone(OsPid, [{Signal, Milliseconds} | Signals]) ->
 
 is_gone(OsPid, Deadline) ->
     not signal("0", OsPid) orelse (now_ms() < Deadline andalso begin timer:sleep(?POLL), is_gone(OsPid, Deadline) end).
+
+%% Tells whether there was such a process.
+signal(Name, OsPid) ->
+    os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(OsPid) ++ " 2>&1") =:= "".
 
 now_ms() ->
     erlang:monotonic_time(millisecond).

@@ -11,6 +11,7 @@
 -behaviour(gen_server).
 
 -include_lib("kernel/include/logger.hrl").
+
 -export([new_table/3, start_link/1, nif/1, call/1, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 

@@ -5,7 +5,8 @@
 -export_type([why/0]).
 
 -type why() ::
-    no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()} | {protocol, Theirs :: integer(), Ours :: integer()}
+    no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()}
+    | {protocol, Theirs :: integer(), Ours :: integer()}
     | {not_ready, file:filename(), pos_integer()} | {ended, file:filename(), non_neg_integer()}
     | {exit_status, non_neg_integer()} | port_closed | garbage | stalled | {guard, term()}.
 

@@ -250,7 +250,8 @@ open(#{python := Wanted, max_frame := MaxFrame}) ->
             end
     end.
 
-%% The one that is configured, by its path or its name; else the virtual environment that belongs to the application; else the system's.
+%% The one that is configured, by its path or its name; else the one in the virtual environment that belongs to the
+%% application; else the system's.
 python(auto) ->
     Own = filename:join([priv_dir(), "venv", "bin", "python3"]),
     case filelib:is_regular(Own) of

@@ -162,31 +162,30 @@ waits_for_a_worker_up_to_the_timeout(Config) ->
     true = Micros >= 150_000.
 
 is_unavailable_when_no_worker_starts(Config) ->
-    File = signal_port_stage:switch(Config),
-    ok = signal_port_stage:start_with("exits_while_told.py", [{pool_size, 1}, {call_timeout, ?PATIENT}]),
-    ok = file:write_file(File, <<>>),
-    kill(signal_port_stage:os_pids()),
+    _ = broken(Config),
     {error, unavailable} = signal_port:init(),
     "the worker (" ++ _ = Reason = signal_port_stage:last_reason(),
     true = lists:suffix("ended with status 4 before it was ready: see what it wrote to standard error", Reason).
 
 comes_back_when_workers_start_again(Config) ->
-    File = signal_port_stage:switch(Config),
-    ok = signal_port_stage:start_with("exits_while_told.py", [{pool_size, 1}, {call_timeout, ?PATIENT}]),
-    ok = file:write_file(File, <<>>),
-    kill(signal_port_stage:os_pids()),
+    File = broken(Config),
     {error, unavailable} = signal_port:init(),
     ok = file:delete(File),
     ok = signal_port_stage:until(fun() -> ok = signal_port:init() end).
 
 waits_longer_after_each_failed_start(Config) ->
-    File = signal_port_stage:switch(Config),
-    ok = signal_port_stage:start_with("exits_while_told.py", [{pool_size, 1}]),
-    ok = file:write_file(File, <<>>),
-    kill(signal_port_stage:os_pids()),
+    _ = broken(Config),
     [First, Second, Third] = [starts_at(Restarts) || Restarts <- [2, 3, 4]],
     true = Second - First >= 200,
     true = Third - Second >= 400.
+
+%% A pool whose one worker has been lost, and of which none can be started until the file returned is deleted.
+broken(Config) ->
+    File = signal_port_stage:switch(Config),
+    ok = signal_port_stage:start_with("exits_while_told.py", [{pool_size, 1}, {call_timeout, ?PATIENT}]),
+    ok = file:write_file(File, <<>>),
+    kill(signal_port_stage:os_pids()),
+    File.
 
 starts_at(Restarts) ->
     signal_port_stage:until(fun() -> signal_port_stage:restarts() >= Restarts end),
@@ -195,10 +194,7 @@ starts_at(Restarts) ->
 %% After failed starts a worker is ready again, and lost at its first call. The pool may hear of the loss after the
 %% caller, who must not be told then that all is lost.
 a_mended_worker_that_is_lost_is_waited_for(Config) ->
-    File = signal_port_stage:switch(Config),
-    ok = signal_port_stage:start_with("exits_while_told.py", [{pool_size, 1}, {call_timeout, ?PATIENT}]),
-    ok = file:write_file(File, <<>>),
-    kill(signal_port_stage:os_pids()),
+    File = broken(Config),
     {error, unavailable} = signal_port:init(),
     ok = file:delete(File),
     signal_port_stage:until(fun all_ready/0),
