@@ -31,11 +31,13 @@
 -export([sha256/1, sha512/1, hmac_sha256/2, generate_curve25519_keypair/0, generate_ed25519_keypair/0,
          sign_data/2, verify_signature/3, ed25519_sk_to_curve25519/1, ed25519_pk_to_curve25519/1,
          aes_gcm_encrypt/5, aes_gcm_decrypt/6]).
+%% Many at once, and in flight
+-export([batch/1, send_request/2, send_request/3, receive_response/1, receive_response/2, check_response/2]).
 %% The application itself
 -export([info/0, child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, wire/0, pre_key_info/0,
-              key_id/0, uint32/0, bridge_error/0, option/0]).
+              key_id/0, uint32/0, bridge_error/0, operation/0, request_id/0, option/0]).
 
 -type key() :: <<_:256>>.
 %% 32 bytes: an X25519 key, an Ed25519 public key or a symmetric key.
@@ -57,6 +59,9 @@
     {RegistrationId :: uint32(), OneTimePreKeyId :: uint32() | undefined, SignedPreKeyId :: uint32(), BaseKey :: key()}.
 -type bridge_error() :: {error, timeout | unavailable | too_large}.
 %% The errors that no NIF has.
+-type operation() :: atom().
+%% The name of any function here that answers a call, for example `dr_encrypt' or its short name `encrypt'.
+-opaque request_id() :: signal_port_request:id().
 -type option() ::
     {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
     | {call_timeout, timeout()} | {stall_timeout, pos_integer()} | {start_timeout, pos_integer()}
@@ -254,6 +259,50 @@ aes_gcm_encrypt(Key, Iv, Plaintext, Aad, TagSize) ->
 aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
     call(aes_gcm_decrypt, [Key, Iv, Ciphertext, Aad, Tag, Length]).
 
+%% --- Many at once, and in flight ---
+
+%% @doc Makes many calls at once, and returns their answers in the same order: one message to many sessions, say. They
+%% travel together, up to 64 in a frame, and are spread over the workers. Each is answered by itself, as if it were alone; all are checked for `badarg'
+%% before any is sent. A bridge's own error, and `call_timeout', are those of a frame. Calls that depend on each other, two
+%% messages in one session say, do not belong in one batch.
+-spec batch([{operation(), Args :: [term()]}]) -> [Answer :: term()].
+batch(Calls) ->
+    Checked = [checked(Call) || Call <- Calls],
+    case signal_port_pool:nif(sha256) of
+        undefined -> signal_port_batch:call([Request || {_, _, Request} <- Checked]);
+        _ -> [call(Operation, Args) || {Operation, Args, _} <- Checked]
+    end.
+
+%% @doc Begins a call, and does not wait for its answer; a process may have any number in flight. As of
+%% `gen_server:send_request/2'; the answer is had by {@link receive_response/1} or {@link check_response/2}.
+-spec send_request(operation(), Args :: [term()]) -> request_id().
+send_request(Operation, Args) ->
+    send_request(Operation, Args, default).
+
+%% @doc The same, with the milliseconds that the call may take in all in place of `call_timeout'.
+-spec send_request(operation(), Args :: [term()], default | timeout()) -> request_id().
+send_request(Name, Args, Timeout) ->
+    {Operation, _, Request} = checked({Name, Args}),
+    signal_port_request:send(case signal_port_pool:nif(Operation) of
+        undefined -> fun() -> signal_port_pool:call(Request, Timeout) end;
+        Module -> fun() -> apply(Module, Operation, Args) end
+    end).
+
+%% @doc Waits for the answer of a request; at the latest its `call_timeout' is one.
+-spec receive_response(request_id()) -> {reply, Answer :: term()}.
+receive_response(RequestId) ->
+    {reply, _} = receive_response(RequestId, infinity).
+
+%% @doc Waits for the answer, but no longer than these milliseconds: after `timeout' the request is given up.
+-spec receive_response(request_id(), timeout()) -> {reply, Answer :: term()} | timeout.
+receive_response(RequestId, Timeout) ->
+    signal_port_request:receive_response(RequestId, Timeout).
+
+%% @doc Tells whether a message that a process has received brings the answer of this request; for a `handle_info/2'.
+-spec check_response(Message :: term(), request_id()) -> {reply, Answer :: term()} | no_reply.
+check_response(Message, RequestId) ->
+    signal_port_request:check_response(Message, RequestId).
+
 %% --- The application itself ---
 
 %% @doc What answers the calls: the backend and why it was chosen, the versions of the Python side, and each worker's state
@@ -285,6 +334,12 @@ doctor() ->
     Report.
 
 %% --- Internals ---
+
+%% An operation under its own name, its arguments, and the request: making it checks them.
+checked({encrypt, Args}) -> checked({dr_encrypt, Args});
+checked({decrypt, Args}) -> checked({dr_decrypt, Args});
+checked({Operation, Args}) -> {Operation, Args, signal_port_wire:request(Operation, Args)};
+checked(_) -> error(badarg).
 
 call(Operation, Args) ->
     case signal_port_pool:nif(Operation) of

@@ -12,7 +12,7 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([new_table/3, start_link/1, nif/1, call/1, info/0]).
+-export([new_table/3, start_link/1, nif/1, ready/0, call/1, call/2, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
 -define(TABLE, signal_port_pool).
@@ -64,11 +64,21 @@ nif(Operation) ->
         error:badarg -> undefined
     end.
 
+%% @doc How many workers are ready.
+-spec ready() -> non_neg_integer().
+ready() ->
+    length(ready_workers([])).
+
 %% @doc The answer to a request, or the bridge's own error.
 -spec call(signal_port_wire:request()) -> term().
 call(Request) ->
+    call(Request, default).
+
+-spec call(signal_port_wire:request(), default | timeout()) -> term().
+call(Request, Wanted) ->
     try ets:lookup(?TABLE, call) of
-        [{call, Workers, Timeout, MaxFrame}] ->
+        [{call, Workers, Default, MaxFrame}] ->
+            Timeout = case Wanted of default -> Default; _ -> Wanted end,
             case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
                 true -> attempt(Request, deadline(Timeout), ?PATIENCE, [], Workers);
                 false -> {error, too_large}

@@ -2,7 +2,7 @@
 %% PROTOCOL.md is the specification. Nothing that comes from outside makes an atom: the answers' atoms are listed here.
 -module(signal_port_wire).
 
--export([operations/0, request/2, tag/1, reply/2, answer/1, notice/1]).
+-export([operations/0, request/2, batch/1, tag/1, reply/2, answer/1, notice/1]).
 -export_type([request/0]).
 
 %% The operations and the types of their arguments.
@@ -49,6 +49,11 @@ request(Operation, Args) ->
     Name = atom_to_binary(Operation),
     Types = types(Operation),
     [<<5:3, (byte_size(Name)):5, Name/binary, 9:4, (length(Types)):4>> | arguments(Types, Args)].
+
+%% @doc One request of 1 to 65535; its answer is the tuple of their answers.
+-spec batch([request()]) -> request().
+batch(Requests) ->
+    [<<5:3, 5:5, "batch", 16#DC, (length(Requests)):16>> | [[<<16#92>> | Request] || Request <- Requests]].
 
 %% @doc What goes before a request: the worker sends the tag back.
 -spec tag(non_neg_integer()) -> binary().
@@ -143,6 +148,7 @@ value(<<16#D7, 1, Name:8/binary, Rest/binary>>) -> {name(Name), Rest};
 value(<<16#D8, 1, Name:16/binary, Rest/binary>>) -> {name(Name), Rest};
 value(<<16#C7, Size:8, 1, Name:Size/binary, Rest/binary>>) -> {name(Name), Rest};
 value(<<9:4, Count:4, Rest/binary>>) -> tuple(Count, Rest, []);
+value(<<16#DC, Count:16, Rest/binary>>) -> tuple(Count, Rest, []);
 value(<<8:4, Count:4, Rest/binary>>) -> map(Count, Rest, #{}).
 
 tuple(0, Rest, Values) ->

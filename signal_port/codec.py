@@ -2,8 +2,8 @@
 
 There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external
 term format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a
-binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple, and a tuple is to
-go as one. PROTOCOL.md is the specification.
+binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple and goes as a list,
+and a tuple is to go as one. PROTOCOL.md is the specification.
 """
 
 from functools import cache
@@ -42,6 +42,7 @@ def atom(name: str) -> ExtType:
 
 
 UNDEFINED = atom("undefined")
+BATCH = "batch"  # the operation whose arguments are calls, each `[name, args]`
 
 
 def decode(payload: bytes) -> Request:
@@ -92,8 +93,14 @@ def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
     if not isinstance(term, tuple):
         raise TypeError
     tag, operation, args = term
-    name = _from_etf(operation)
-    return tag, name.data.decode() if isinstance(name, ExtType) else None, _from_etf(args)
+    name, args = _name(_from_etf(operation)), _from_etf(args)
+    if name == BATCH and isinstance(args, list):
+        args = [[_name(call[0]), *call[1:]] if call and isinstance(call, list) else call for call in args]
+    return tag, name, args
+
+
+def _name(term: Term) -> str | None:
+    return term.data.decode() if isinstance(term, ExtType) else None
 
 
 def _from_etf(term: Term) -> Term:
@@ -120,4 +127,6 @@ def _to_etf(term: Term) -> Term:
             return erlang.OtpErlangAtom(term.data.decode())
         case tuple():
             return tuple(_to_etf(element) for element in term)
+        case list():
+            return [_to_etf(element) for element in term]
     return term

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from signal_port import double_ratchet, messages, primitives, static_session, x3dh
-from signal_port.codec import UNDEFINED, Term, atom
+from signal_port.codec import BATCH, UNDEFINED, Term, atom
 from signal_port.errors import SignalError
 from signal_port.messages import PreKeyInfo
 from signal_port.primitives import KEY_SIZE
@@ -137,10 +137,20 @@ OPERATIONS = {
 
 
 def perform(name: Term, args: Term) -> Term:
-    """Return the answer to a call, as a term of the wire.
+    """Return the answer to a call, as a term of the wire: for `batch` the list of the answers to its calls.
 
     `{error, unknown_operation}` and `{error, badarg}` answer what the door never sends.
     """
+    return _perform_batch(args) if name == BATCH else _perform(name, args)
+
+
+def _perform_batch(calls: Term) -> Term:
+    if not isinstance(calls, list) or not all(isinstance(call, list) and len(call) == 2 for call in calls):
+        return _BADARG
+    return [_perform(name, args) for name, args in calls]
+
+
+def _perform(name: Term, args: Term) -> Term:
     operation = OPERATIONS.get(name) if isinstance(name, str) else None
     if operation is None:
         return _UNKNOWN_OPERATION

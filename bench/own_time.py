@@ -1,0 +1,35 @@
+"""Python's own time for an operation: no port, no codec, no Erlang in what is measured.
+
+Reads the frames that a worker reads, each with a number of calls for a tag; performs the operation that many times, and
+writes the nanoseconds of each as 8 bytes, in one frame.
+"""
+
+import sys
+from time import perf_counter_ns
+
+from signal_port import codec, frame, operations
+
+
+def main() -> None:
+    """Serve standard input until it ends."""
+    unpacker = frame.Unpacker()
+    while data := sys.stdin.buffer.raw.read(65536):
+        for payload in unpacker.feed(data):
+            reply = measure(codec.decode(payload))
+            sys.stdout.buffer.write(frame.header(len(reply)) + reply)
+            sys.stdout.buffer.flush()
+
+
+def measure(request: codec.Request) -> bytes:
+    """Return the times of the calls that a request asks for."""
+    _, operation, args, _ = request
+    times = []
+    for _ in range(int.from_bytes(request.tag, "big")):
+        begin = perf_counter_ns()
+        operations.perform(operation, args)
+        times.append(perf_counter_ns() - begin)
+    return b"".join(time.to_bytes(8, "big") for time in times)
+
+
+if __name__ == "__main__":
+    main()

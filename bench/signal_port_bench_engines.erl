@@ -1,0 +1,127 @@
+%% The engines that are measured side by side. An engine makes a call, or samples calls: how long each took.
+%%
+%% `port' is the door over the port; `nif' the NIF; `crypto' OTP's NIF; `echo' a C program that echoes a frame of 64 bytes,
+%% and `echo_as_long' one as long as the request; `erlport' another bridge to Python; `python' the operation alone, timed
+%% inside Python.
+-module(signal_port_bench_engines).
+
+-export([start/1, names/1, can/3, call/4, sample/5]).
+-export_type([engines/0, name/0]).
+
+-type name() :: port | nif | crypto | echo | echo_as_long | erlport | python.
+-type engines() :: #{name() => term()}.
+
+-define(WARM, 5).          % calls
+-define(TIMEOUT, 600_000). % milliseconds
+
+%% @doc Starts what can be had here. The application runs over the port; a NIF is used after it was well in a child VM.
+-spec start(#{echo | python | nif | erlport => string()}) -> engines().
+start(Paths) ->
+    application:set_env(signal_port, backend, port),
+    {ok, _} = application:ensure_all_started(signal_port),
+    maps:from_list([{port, ready} | [{Name, Engine} || Name <- [nif, crypto, echo, echo_as_long, erlport, python],
+                                                       Engine <- start(Name, Paths)]]).
+
+start(nif, Paths) ->
+    _ = code:add_pathsa([Ebin || #{nif := Ebin} <- [Paths]]),
+    {ok, Config} = signal_port_config:check([{backend, nif}]),
+    case signal_port_backend:choose(Config) of
+        {ok, {nif, _}, Operations} ->
+            [maps:from_list(Operations)];
+        {error, Sentence} ->
+            is_map_key(nif, Paths) andalso io:format(standard_error, "~ts~n", [Sentence]),
+            []
+    end;
+start(crypto, _Paths) ->
+    case signal_port_child:run(signal_port_doctor, crypto_answers, [], ?TIMEOUT) of
+        {returned, {passed, _}} -> [ready];
+        _ -> []
+    end;
+start(Echo, #{echo := Program}) when Echo =:= echo; Echo =:= echo_as_long ->
+    [Program];
+start(erlport, #{erlport := Folder, python := Python}) ->
+    true = code:add_patha(filename:join(Folder, "ebin")),
+    {ok, Instance} = python:start([{python, Python}, {python_path, "bench"}]),
+    [Instance];
+start(python, #{python := Python}) ->
+    Owner = spawn_link(fun() -> own(Python, ["bench/own_time.py"]) end),
+    [Owner];
+start(_, _Paths) ->
+    [].
+
+-spec names(engines()) -> [name()].
+names(Engines) ->
+    maps:keys(Engines).
+
+%% @doc Whether an engine has an operation; `echo_as_long' is for those whose size is varied.
+-spec can(name(), atom(), engines()) -> boolean().
+can(nif, Operation, #{nif := Operations}) -> is_map_key(Operation, Operations);
+can(crypto, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, x25519, sign_data, verify_signature,
+                                                      generate_curve25519_keypair, generate_ed25519_keypair,
+                                                      aes_gcm_encrypt, aes_gcm_decrypt]);
+can(erlport, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, sign_data, aes_gcm_encrypt]);
+can(_, _, _) -> true.
+
+%% @doc Makes a call as a caller does. For those engines that callers can share.
+-spec call(port | nif | crypto | erlport, engines(), atom(), [term()]) -> term().
+call(port, _, Operation, Args) -> apply(signal_port, Operation, Args);
+call(nif, #{nif := Operations}, Operation, Args) -> apply(map_get(Operation, Operations), Operation, Args);
+call(crypto, _, Operation, Args) -> in_crypto(Operation, Args);
+call(erlport, #{erlport := Instance}, Operation, Args) -> python:call(Instance, in_erlport, Operation, Args).
+
+%% @doc The nanoseconds that each of so many calls took. Runs in a process of its own, so that no sample pays for the
+%% memory of those before.
+-spec sample(name(), engines(), atom(), [term()], pos_integer()) -> [pos_integer()].
+sample(Name, Engines, Operation, Args, Count) ->
+    {Pid, Monitor} = spawn_monitor(fun() -> exit({times, times(Name, Engines, Operation, Args, Count)}) end),
+    receive {'DOWN', Monitor, process, Pid, {times, Times}} -> Times end.
+
+times(python, #{python := Owner}, Operation, Args, Count) ->
+    Owner ! {ask, self(), [signal_port_wire:tag(Count) | signal_port_wire:request(Operation, Args)]},
+    receive {Owner, Times} -> [Time || <<Time:64>> <= Times] end;
+times(echo, #{echo := Program}, _, _, Count) ->
+    times_echo(Program, binary:copy(<<0>>, 64), Count);
+times(echo_as_long, #{echo_as_long := Program}, Operation, Args, Count) ->
+    times_echo(Program, signal_port_wire:request(Operation, Args), Count);
+times(Name, Engines, Operation, Args, Count) ->
+    times(fun() -> call(Name, Engines, Operation, Args) end, Count).
+
+times_echo(Program, Frame, Count) ->
+    Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio]),
+    times(fun() -> port_command(Port, Frame), receive {Port, {data, _}} -> ok end end, Count).
+
+times(Call, Count) ->
+    _ = [Call() || _ <- lists:seq(1, min(Count, ?WARM))],
+    [time(Call) || _ <- lists:seq(1, Count)].
+
+time(Call) ->
+    Begin = erlang:monotonic_time(),
+    Call(),
+    erlang:convert_time_unit(erlang:monotonic_time() - Begin, native, nanosecond).
+
+%% Owns a port for many askers, one after the other.
+own(Program, Args) ->
+    Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio, {args, Args}]),
+    own(Port).
+
+own(Port) ->
+    receive
+        {ask, From, Frame} ->
+            port_command(Port, Frame),
+            receive {Port, {data, Reply}} -> From ! {self(), Reply} end
+    end,
+    own(Port).
+
+in_crypto(sha256, [Data]) -> crypto:hash(sha256, Data);
+in_crypto(sha512, [Data]) -> crypto:hash(sha512, Data);
+in_crypto(hmac_sha256, [Key, Data]) -> crypto:mac(hmac, sha256, Key, Data);
+in_crypto(x25519, [Private, Public]) -> crypto:compute_key(ecdh, Public, Private, x25519);
+in_crypto(sign_data, [<<Seed:32/binary, _/binary>>, Data]) -> crypto:sign(eddsa, none, Data, [Seed, ed25519]);
+in_crypto(verify_signature, [Public, Data, Signature]) ->
+    crypto:verify(eddsa, none, Data, Signature, [Public, ed25519]);
+in_crypto(generate_curve25519_keypair, []) -> crypto:generate_key(ecdh, x25519);
+in_crypto(generate_ed25519_keypair, []) -> crypto:generate_key(eddsa, ed25519);
+in_crypto(aes_gcm_encrypt, [Key, Iv, Plaintext, Aad, 16]) ->
+    crypto:crypto_one_time_aead(aes_256_gcm, Key, Iv, Plaintext, Aad, 16, true);
+in_crypto(aes_gcm_decrypt, [Key, Iv, Ciphertext, Aad, Tag, _]) ->
+    crypto:crypto_one_time_aead(aes_256_gcm, Key, Iv, Ciphertext, Aad, Tag, false).

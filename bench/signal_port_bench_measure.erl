@@ -1,0 +1,171 @@
+%% Ways to measure. Engines take turns in short slices, round after round, so that a machine that drifts does so under all
+%% of them; each round's own figure is kept beside the whole, which tells noise from change.
+-module(signal_port_bench_measure).
+
+-export([one_caller/4, many_callers/5, batch/4, lateness/5, first_answer/1, workers_mib/0, vm_mib/0]).
+
+-type engines() :: signal_port_bench_engines:engines().
+-type entry() :: #{atom() => term()}.
+
+-define(MAX_CALLS, 3000).     % of one engine in one slice
+-define(MAX_FRESH_CALLS, 20). % the same, where the arguments of each are made before
+
+%% @doc The latency of a case for one caller, by each engine that has it.
+-spec one_caller(signal_port_bench_cases:spec(), engines(), Rounds :: pos_integer(), SliceMs :: pos_integer()) -> [entry()].
+one_caller(#{operation := Operation, size := Size} = Case, Engines, Rounds, SliceMs) ->
+    Plan = [{Name, Sampler, calls(Sampler, Case, SliceMs)}
+            || Name <- signal_port_bench_engines:names(Engines), signal_port_bench_engines:can(Name, Operation, Engines),
+               Name =/= echo_as_long orelse Size =/= null,
+               Sampler <- [fun(Args, Count) ->
+                   signal_port_bench_engines:sample(Name, Engines, Operation, Args, Count)
+               end]],
+    Slices = [{Name, slice(Sampler, Case, Calls)} || _ <- lists:seq(1, Rounds), {Name, Sampler, Calls} <- Plan],
+    [latency(Case, Name, proplists:get_all_values(Name, Slices)) || {Name, _, _} <- Plan].
+
+calls(Sampler, #{fresh := Fresh} = Case, SliceMs) ->
+    Typical = median(slice(Sampler, Case, 3)),
+    max(1, min(SliceMs * 1_000_000 div Typical, case Fresh of true -> ?MAX_FRESH_CALLS; false -> ?MAX_CALLS end)).
+
+slice(Sampler, #{fresh := false, args := Args}, Calls) ->
+    Sampler(Args(), Calls);
+slice(Sampler, #{fresh := true, args := Make}, Calls) ->
+    lists:append([Sampler(Args, 1) || Args <- [Make() || _ <- lists:seq(1, Calls)]]).
+
+latency(#{name := Name, operation := Operation, size := Size}, Engine, Slices) ->
+    Times = lists:sort(lists:append(Slices)),
+    #{'case' => Name, operation => Operation, size => Size, engine => Engine, calls => length(Times),
+      min => us(hd(Times)), p50 => us(percentile(50, Times)), p95 => us(percentile(95, Times)),
+      p99 => us(percentile(99, Times)), rounds => [us(median(Slice)) || Slice <- Slices]}.
+
+%% @doc Calls a second of a case with so many callers.
+-spec many_callers(signal_port_bench_cases:spec(), engines(), Callers :: pos_integer(), Rounds :: pos_integer(),
+                   SliceMs :: pos_integer()) -> [entry()].
+many_callers(#{name := Case, operation := Operation, size := Size, args := Args}, Engines, Callers, Rounds, SliceMs) ->
+    Names = [Name || Name <- [port, nif, crypto, erlport], is_map_key(Name, Engines),
+                     signal_port_bench_engines:can(Name, Operation, Engines)],
+    Rates = [{Name, rate(call(Name, Engines, Operation, Args()), Callers, SliceMs)}
+             || _ <- lists:seq(1, Rounds), Name <- Names],
+    [begin
+        Own = proplists:get_all_values(Name, Rates),
+        #{'case' => Case, operation => Operation, size => Size, engine => Name, callers => Callers,
+          per_second => median(Own), rounds => Own}
+     end || Name <- Names].
+
+call(Name, Engines, Operation, Args) ->
+    fun() -> signal_port_bench_engines:call(Name, Engines, Operation, Args) end.
+
+%% The callers run for a fifth of the time before it counts.
+rate(Call, Callers, SliceMs) ->
+    under_load(Call, Callers, fun(Done) ->
+        timer:sleep(SliceMs div 5),
+        {Before, Begin} = {counters:get(Done, 1), now_us()},
+        timer:sleep(SliceMs),
+        (counters:get(Done, 1) - Before) * 1_000_000 / (now_us() - Begin)
+    end).
+
+%% What Measure returns while so many callers make calls.
+under_load(Call, Callers, Measure) ->
+    Done = counters:new(1, [write_concurrency]),
+    Stop = atomics:new(1, []),
+    Pids = [spawn_monitor(fun() -> call_until(Stop, Done, Call) end) || _ <- lists:seq(1, Callers)],
+    Result = Measure(Done),
+    atomics:put(Stop, 1, 1),
+    [receive {'DOWN', Monitor, process, Pid, normal} -> ok end || {Pid, Monitor} <- Pids],
+    Result.
+
+call_until(Stop, Done, Call) ->
+    case atomics:get(Stop, 1) of
+        0 -> Call(), counters:add(Done, 1, 1), call_until(Stop, Done, Call);
+        1 -> ok
+    end.
+
+%% @doc Operations a second when one caller has so many to make: as a batch, in requests that are all in flight, and one by
+%% one.
+-spec batch(signal_port_bench_cases:spec(), Length :: pos_integer(), Rounds :: pos_integer(), SliceMs :: pos_integer()) ->
+    [entry()].
+batch(#{name := Case, operation := Operation, size := Size, args := Make}, Length, Rounds, SliceMs) ->
+    Calls = lists:duplicate(Length, {Operation, Make()}),
+    Ways = [{port, fun() -> signal_port:batch(Calls) end},
+            {'port, in flight', fun() -> in_flight(Calls) end},
+            {'port, one by one', fun() -> [apply(signal_port, Op, Args) || {Op, Args} <- Calls] end}],
+    Rates = [{Way, Length * repeated(Call, SliceMs)} || _ <- lists:seq(1, Rounds), {Way, Call} <- Ways],
+    [begin
+        Own = proplists:get_all_values(Way, Rates),
+        #{'case' => Case, operation => Operation, size => Size, engine => Way, length => Length,
+          per_second => median(Own), rounds => Own}
+     end || {Way, _} <- Ways].
+
+in_flight(Calls) ->
+    Requests = [signal_port:send_request(Operation, Args) || {Operation, Args} <- Calls],
+    [{reply, _} = signal_port:receive_response(Request) || Request <- Requests].
+
+%% How often a second something can be done, one time after the other.
+repeated(Call, SliceMs) ->
+    Begin = now_us(),
+    repeated(Call, 0, Begin, Begin + SliceMs * 1000).
+
+repeated(Call, Done, Begin, End) ->
+    Call(),
+    case now_us() of
+        Now when Now < End -> repeated(Call, Done + 1, Begin, End);
+        Now -> (Done + 1) * 1_000_000 / (Now - Begin)
+    end.
+
+%% @doc How late a timer of 1 ms is that has nothing to do with the callers beside it.
+-spec lateness(none | signal_port_bench_engines:name(), engines(), signal_port_bench_cases:spec(),
+               Callers :: non_neg_integer(), Ms :: pos_integer()) -> entry().
+lateness(Name, Engines, #{operation := Operation, size := Size, args := Args}, Callers, Ms) ->
+    Load = case Name of none -> fun() -> ok end; _ -> call(Name, Engines, Operation, Args()) end,
+    Late = lists:sort(under_load(Load, Callers, fun(_) -> timers(now_us() + Ms * 1000) end)),
+    #{load => case Name of none -> null; _ -> Operation end, size => Size, engine => Name, callers => Callers,
+      timers => length(Late), p50_ms => percentile(50, Late) / 1000, p99_ms => percentile(99, Late) / 1000,
+      max_ms => lists:last(Late) / 1000}.
+
+timers(End) ->
+    case now_us() of
+        Now when Now >= End ->
+            [];
+        Now ->
+            erlang:send_after(1, self(), tick),
+            receive tick -> [max(0, now_us() - Now - 1000) | timers(End)] end
+    end.
+
+%% @doc Milliseconds from the start of the application to its first answer.
+-spec first_answer(Rounds :: pos_integer()) -> entry().
+first_answer(Rounds) ->
+    Times = [begin
+        ok = application:stop(signal_port),
+        Begin = now_us(),
+        ok = application:start(signal_port),
+        ok = signal_port:init(),
+        (now_us() - Begin) / 1000
+    end || _ <- lists:seq(1, Rounds)],
+    #{first_answer_ms => median(Times), rounds => Times}.
+
+%% @doc The resident memory of the workers, where the system tells.
+-spec workers_mib() -> [float()].
+workers_mib() ->
+    #{workers := Workers} = signal_port:info(),
+    [Kib / 1024 || #{os_pid := OsPid} <- Workers, is_integer(OsPid), {ok, [Kib], _} <- [resident(OsPid)]].
+
+resident(OsPid) ->
+    io_lib:fread("~d", os:cmd("ps -o rss= -p " ++ integer_to_list(OsPid))).
+
+-spec vm_mib() -> float().
+vm_mib() ->
+    [garbage_collect(Pid) || Pid <- processes()],
+    erlang:memory(total) / 1024 / 1024.
+
+%% --- Numbers ---
+
+median(Values) ->
+    percentile(50, lists:sort(Values)).
+
+percentile(P, Sorted) ->
+    lists:nth(max(1, ceil(length(Sorted) * P / 100)), Sorted).
+
+us(Nanoseconds) ->
+    Nanoseconds / 1000.
+
+now_us() ->
+    erlang:monotonic_time(microsecond).
