@@ -10,14 +10,13 @@ Timers and memory have no rounds, and are not compared.
 """
 
 import sys
-from collections.abc import Iterator
 from math import log
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from goals import Result, label
-from report import figure, heading, read
+from report import CONSOLE_WIDTH, figure, heading, read
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -30,9 +29,8 @@ RULE = (
 LEAST_CHANGE = 0.05
 LEAST_AGREEMENT = 0.95  # of the pairs of rounds
 LEAST_ROUNDS = 4  # three would be apart by chance once in ten times
-CONSOLE_WIDTH = 160
-HOW = {"one_caller": "one caller", "many_callers": "{callers} callers", "batches": "a batch of {length}"}
-UNITS = {"one_caller": "us", "many_callers": "calls/s", "batches": "calls/s"}
+STYLES = {"slower": "red", "faster": "green"}
+HOW = {"one_caller": "one caller", "many_callers": "{callers} at once", "batches": "a batch of {length}"}
 
 Rounds = list[float]
 
@@ -50,19 +48,17 @@ class Key(NamedTuple):
         return f"{label(self.case, self.size)}, {self.how}, {self.engine}"
 
 
+START = Key("start", "from the start", "first answer", None, "port")
+
+
 class Difference(NamedTuple):
     """A figure in both results."""
 
     key: Key
     unit: str
-    a: float
+    a: float  # medians of the rounds
     b: float
     verdict: str
-
-    @property
-    def change(self) -> float:
-        """The relative change from A to B."""
-        return self.b / self.a - 1
 
 
 def main(arguments: list[str]) -> int:
@@ -89,30 +85,114 @@ def complain(reason: str) -> int:
 def differences(a: Result, b: Result) -> list[Difference]:
     """Return the figures that both results have, the largest change first."""
     before, after = rounds(a), rounds(b)
-    found = [difference(key, before, after) for key in before if key in after and key.engine != "echo"]
+    found = [compare(key, before, after) for key in before if key in after and key.engine != "echo"]
     return sorted(found, key=lambda one: abs(log(one.b / one.a)), reverse=True)
 
 
 def rounds(result: Result) -> dict[Key, Rounds]:
-    """Return the rounds of each figure."""
+    """Return the rounds of each figure that has any."""
     found = {
-        Key(section, how.format(**cell), cell["case"], cell["size"], cell["engine"]): cell["rounds"]
+        Key(section, how.format(**cell), cell["case"], cell["size"], cell["engine"]): cell.get("rounds", [])
         for section, how in HOW.items()
         for cell in result.get(section, [])
     }
-    if start := result.get("start", {}).get("rounds"):
-        found[START] = start
-    return found
+    found[START] = result.get("start", {}).get("rounds", [])
+    return {key: figures for key, figures in found.items() if figures and min(figures) > 0}
 
 
-START = Key("start", "milliseconds", "first answer", None, "port")
-
-
-def difference(key: Key, before: dict[Key, Rounds], after: dict[Key, Rounds]) -> Difference:
-    """Compare a figure, in units of the echo's where both have it."""
+def compare(key: Key, before: dict[Key, Rounds], after: dict[Key, Rounds]) -> Difference:
+    """Compare a figure, in units of the echo's where both results have it."""
+    a, b, unit = before[key], after[key], unit_of(key)
     echo = key._replace(engine="echo")
-    a, b, unit = before[key], after[key], UNITS.get(key.section, "ms")
     if echo in before and echo in after:
-        a, b = in_echoes(a, before[echo]), in_echoes(b, after[echo])
-        unit = "echoes"
-    slower = median(b) > median(a) if unit...
+        a, b, unit = in_echoes(a, before[echo]), in_echoes(b, after[echo]), "echoes"
+    return Difference(key, unit, median(a), median(b), verdict(a, b, key))
+
+
+def in_echoes(figures: Rounds, echoes: Rounds) -> Rounds:
+    """Return the figures in units of the echo's of the same round."""
+    return [figure / echo for figure, echo in zip(figures, echoes)]
+
+
+def verdict(a: Rounds, b: Rounds, key: Key) -> str:
+    """Return the word for a difference."""
+    if min(len(a), len(b)) < LEAST_ROUNDS:
+        return "too few rounds"
+    if not differ(a, b):
+        return "noise"
+    return "faster" if (median(b) > median(a)) == is_rate(key) else "slower"
+
+
+def differ(a: Rounds, b: Rounds) -> bool:
+    """Tell whether the rounds show a change: the rule."""
+    pairs = [(one, other) for one in a for other in b]
+    larger = sum(one < other for one, other in pairs) / len(pairs)
+    smaller = sum(one > other for one, other in pairs) / len(pairs)
+    return abs(median(b) / median(a) - 1) > LEAST_CHANGE and max(larger, smaller) >= LEAST_AGREEMENT
+
+
+def is_rate(key: Key) -> bool:
+    """Tell whether more is better."""
+    return key.section in ("many_callers", "batches")
+
+
+def unit_of(key: Key) -> str:
+    """Return the unit of a figure as it was measured."""
+    if is_rate(key):
+        return "calls/s"
+    return "ms" if key == START else "us"
+
+
+# --- What is printed ---
+
+
+def show(a: Result, b: Result, console: Console) -> None:
+    """Print what changed, and at the end one sentence about it."""
+    console.print(f"A: {heading(a)}\nB: {heading(b)}")
+    for sentence in strangers(a, b):
+        console.print(sentence, style="bold")
+    found = differences(a, b)
+    before, after = rounds(a), rounds(b)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for name in ("figure", "unit", "A", "B", "change", "verdict"):
+        table.add_column(name, justify="right" if name in ("A", "B", "change") else "left", no_wrap=True)
+    for one in found:
+        figures = (figure(one.a), figure(one.b), f"{one.b / one.a - 1:+.1%}")
+        table.add_row(str(one.key), one.unit, *figures, one.verdict, style=STYLES.get(one.verdict, "dim"))
+    for name, here, there in (("A", before, after), ("B", after, before)):
+        for key in here:
+            if key not in there:
+                table.add_row(str(key), "", "", "", "", f"only in {name}", style="dim")
+    console.print()
+    console.print(table)
+    console.print()
+    console.print(RULE)
+    console.print(summary(found), style="bold")
+
+
+def strangers(a: Result, b: Result) -> list[str]:
+    """Return a sentence for each group of facts that the runs do not share."""
+    return [
+        f"The {group} differ: {', '.join(facts)}."
+        for field, group in (("machine", "machines"), ("versions", "versions"))
+        if (facts := changed(a.get(field, {}), b.get(field, {})))
+    ]
+
+
+def changed(a: dict[str, object], b: dict[str, object]) -> list[str]:
+    """Return what two groups of facts disagree on."""
+    return [f"{name} {a.get(name)} / {b.get(name)}" for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+def summary(found: list[Difference]) -> str:
+    """Return the outcome in one sentence."""
+    real = [one for one in found if one.verdict in STYLES]
+    if not real:
+        return f"Nothing changed in the {len(found)} figures that both have."
+    slower = sum(one.verdict == "slower" for one in real)
+    largest = f"the largest change is {real[0].key}: {real[0].b / real[0].a - 1:+.1%}"
+    return f"Of {len(found)} figures {slower} are slower and {len(real) - slower} faster; {largest}."
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

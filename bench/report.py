@@ -47,7 +47,7 @@ NAMES = {
 PICTURE_WIDTH = 9.0  # inches of 72 pt; GitHub shows an SVG of it 864 pixels wide
 PICTURE_DPI = 200
 HEAD_HEIGHT = 0.85  # inches: title, line about the run, engines
-LINE_FITS = 1050  # points: the characters of a line times its size, at most
+LINE_FITS = 1200  # points: the characters of a line times its size, at most
 MARGIN = 0.012  # of the width
 PANEL_HEIGHT = 1.75  # inches
 BAR_HEIGHT = 0.1  # inches
@@ -119,6 +119,7 @@ def heading(result: Result) -> str:
     machine, versions = result.get("machine", {}), result.get("versions", {})
     parts = [
         machine.get("cpu"),
+        machine.get("architecture", "").partition("-")[0],
         f"{machine.get('cores', '?')} cores",
         f"OTP {versions.get('otp', '?')}",
         f"Python {versions.get('python', '?')}",
@@ -152,7 +153,8 @@ def figure(value: float | None) -> str:
     """Return a figure with the digits that matter."""
     if value is None:
         return ""
-    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 3
+    return f"{value:,.{digits}f}"
 
 
 # --- Tables ---
@@ -210,12 +212,12 @@ def mark(measured: float | None, limit: float) -> Text:
 
 def callers(cells: list[Cell]) -> Table:
     """Return the table of calls a second by the number of callers."""
-    return rates("Callers: calls a second by their number", cells, "callers")
+    return rates("Callers by number: calls a second", cells, "callers")
 
 
 def batches(cells: list[Cell]) -> Table:
     """Return the table of calls a second by the length of a batch."""
-    return rates("Batches: calls a second by their length", cells, "length")
+    return rates("Batches by length: calls a second", cells, "length")
 
 
 def rates(title: str, cells: list[Cell], field: str) -> Table:
@@ -313,7 +315,7 @@ def draw_latency(result: Result, cells: list[Cell]) -> Figure:
     middle = halfway([len(group) + GAP for group in groups])
     halves = [half for half in (groups[:middle], groups[middle:]) if half]
     bars = max(sum(len(group) + GAP for group in half) for half in halves)
-    title = "One call: median time, with p99 as a line"
+    title = "One call: median in microseconds, with p99 as a line"
     sheet = new_sheet(title, result, engines(cells), bars * BAR_HEIGHT + 0.5)
     columns = sheet.subplots(1, len(halves), sharex=True, squeeze=False)[0]
     for axes, half in zip(columns, halves):
@@ -331,8 +333,9 @@ def draw_latency(result: Result, cells: list[Cell]) -> Figure:
         axes.tick_params(axis="y", length=0, labelsize=7.5)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("microseconds, logarithmic scale")
-    slowest, fastest = (choose(cell["p50"] for group in groups for cell in group) for choose in (max, min))
-    columns[0].set_xlim(fastest / 2, slowest * 8)  # room for the last figure
+    fastest = min(cell["p50"] for group in groups for cell in group)
+    slowest = max(cell["p99"] for group in groups for cell in group)
+    columns[0].set_xlim(fastest / 2, slowest * 4)  # room for the last figure
     return sheet
 
 
@@ -452,7 +455,7 @@ def colour(engine: str) -> str:
 
 def new_panels(title: str, result: Result, groups: list[list[Cell]]) -> tuple[Figure, list[Axes]]:
     """Return a sheet and its panels, one for each group, with a common scale."""
-    columns = 2 if len(groups) in (2, 4) else 3
+    columns = {1: 1, 2: 2, 4: 2}.get(len(groups), 3)
     rows = ceil(len(groups) / columns)
     shown = engines([cell for group in groups for cell in group])
     sheet = new_sheet(title, result, shown, rows * PANEL_HEIGHT)

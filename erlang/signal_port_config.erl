@@ -9,6 +9,7 @@
     backend := auto | port | nif,
     python := auto | file:filename(),
     pool_size := pos_integer(),
+    busy_wait := non_neg_integer(),  % microseconds
     call_timeout := timeout(),       % milliseconds, all attempts of a call together
     stall_timeout := pos_integer(),  % milliseconds
     start_timeout := pos_integer(),  % milliseconds
@@ -16,6 +17,7 @@
 }.
 
 -define(MAX_AUTO_POOL_SIZE, 8).      % each worker holds some 25 MiB
+-define(AUTO_BUSY_WAIT, 100).        % microseconds; what a tiny call and its caller take
 -define(MAX_POOL_SIZE, 256).
 -define(MAX_MAX_FRAME, 16#7FFFFFFF). % bytes; what a port takes at once
 
@@ -25,6 +27,7 @@ options() ->
      {python, auto, fun is_path/1, "auto or the path of a Python"},
      {pool_size, auto, fun(V) -> V =:= auto orelse in_range(V, 1, ?MAX_POOL_SIZE) end,
       "auto or a number of workers from 1 to 256"},
+     {busy_wait, auto, fun(V) -> V =:= auto orelse in_range(V, 0, 10_000) end, "auto or microseconds from 0 to 10000"},
      {call_timeout, 15000, fun(V) -> V =:= infinity orelse is_milliseconds(V) end, "milliseconds or infinity"},
      {stall_timeout, 5000, fun is_milliseconds/1, "milliseconds"},
      {start_timeout, 15000, fun is_milliseconds/1, "milliseconds"},
@@ -58,6 +61,7 @@ check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
     end.
 
 value(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
+value(busy_wait, auto) -> case erlang:system_info(schedulers_online) of 1 -> 0; _ -> ?AUTO_BUSY_WAIT end;
 value(python, Path) when is_binary(Path) -> unicode:characters_to_list(Path);
 value(_, Value) -> Value.
 

@@ -18,6 +18,9 @@
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
 -define(WRITE_AGAIN, 5).    % milliseconds
 
+%% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
+-define(ENVIRONMENT, [{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}]).
+
 %% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
 %% counted by the worker alone.
 -type counters() :: counters:counters_ref().
@@ -37,7 +40,8 @@
     open = queue:new() :: queue:queue(reference()),  % aliases of the callers not answered yet, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
     due = 0 :: non_neg_integer(),                    % tag of the next reply
-    held = queue:new() :: queue:queue(iodata()),     % frames that the full pipe did not take yet, oldest first
+    stream :: signal_port_frame:stream(),            % what has come and is not a whole frame
+    held = [] :: [iodata()],                         % frames that the full pipe did not take yet, latest first
     will_write = false :: boolean()                  % a timer for them is running
 }).
 
@@ -89,7 +93,9 @@ liar(Worker) ->
 init({Pool, Counters, Config}) ->
     process_flag(trap_exit, true),
     process_flag(sensitive, true),
-    {ok, #state{pool = Pool, counters = Counters}, {continue, {open, Config}}}.
+    #{max_frame := MaxFrame} = Config,
+    Stream = signal_port_frame:new(MaxFrame),
+    {ok, #state{pool = Pool, counters = Counters, stream = Stream}, {continue, {open, Config}}}.
 
 -spec handle_continue({open, signal_port_config:config()}, #state{}) -> {noreply, #state{}} | stop().
 handle_continue({open, #{start_timeout := StartTimeout, stall_timeout := StallTimeout} = Config}, State) ->
@@ -108,33 +114,15 @@ guarded(undefined, _StallTimeout, State) ->
     State.  % it has ended already: the message about that is there
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | stop().
-handle_info({call, Alias, Request}, #state{open = Open, next = Next} = State) ->
-    counters:add(State#state.counters, ?TAKEN, 1),
-    Frame = [signal_port_wire:tag(Next) | Request],
-    {noreply, write(Frame, State#state{open = queue:in(Alias, Open), next = Next + 1})};
-handle_info({Port, {data, Frame}}, #state{port = Port, ready = true, open = Open, due = Due} = State) ->
-    case {queue:out(Open), signal_port_wire:reply(Due, Frame)} of
-        {{{value, Alias}, Rest}, {ok, Answer}} ->
-            counters:add(State#state.counters, ?ANSWERED, 1),
-            Alias ! {Alias, Answer},
-            {noreply, write_held(State#state{open = Rest, due = Due + 1})};
-        _ ->
-            stop(garbage, State)
-    end;
-handle_info({Port, {data, Frame}}, #state{port = Port, pool = Pool} = State) ->
-    case signal_port_wire:notice(Frame) of
-        {ready, ?PROTOCOL, Versions} ->
-            Pool ! {ready, self(), Versions},
-            {noreply, State#state{ready = true}};
-        {ready, Other, _} ->
-            stop({protocol, Other, ?PROTOCOL}, State);
-        {unfit, Reason} ->
-            stop({unfit, Reason}, State);
-        error ->
-            stop(garbage, State)
+handle_info({call, Alias, Request}, State) ->
+    {noreply, write(take_all(take(Alias, Request, State)))};
+handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
+    case signal_port_frame:feed(Bytes, Stream) of
+        {Frames, Rest} -> received(Frames, State#state{stream = Rest});
+        too_long -> stop(garbage, State)
     end;
 handle_info(write_held, State) ->
-    {noreply, write_held(State#state{will_write = false})};
+    {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
     signal_port_guard:dismiss(State#state.guard),
     stop(why(Status, State), State#state{port = undefined});
@@ -159,37 +147,67 @@ handle_call(_, _From, State) ->
 handle_cast(liar, State) ->
     stop(garbage, State).
 
+%% --- Replies ---
+
+received([], State) ->
+    {noreply, write(State)};
+received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State) ->
+    case {queue:out(Open), signal_port_wire:reply(Due, Frame)} of
+        {{{value, Alias}, Rest}, {ok, Answer}} ->
+            counters:add(State#state.counters, ?ANSWERED, 1),
+            Alias ! {Alias, Answer},
+            received(Frames, State#state{open = Rest, due = Due + 1});
+        _ ->
+            stop(garbage, State)
+    end;
+received([Frame | Frames], #state{ready = false, pool = Pool} = State) ->
+    case signal_port_wire:notice(Frame) of
+        {ready, ?PROTOCOL, Versions} ->
+            Pool ! {ready, self(), Versions},
+            received(Frames, State#state{ready = true});
+        {ready, Other, _} ->
+            stop({protocol, Other, ?PROTOCOL}, State);
+        {unfit, Reason} ->
+            stop({unfit, Reason}, State);
+        error ->
+            stop(garbage, State)
+    end.
+
+%% --- Requests ---
+
+take(Alias, Request, #state{open = Open, next = Next, held = Held} = State) ->
+    counters:add(State#state.counters, ?TAKEN, 1),
+    Frame = signal_port_frame:pack([signal_port_wire:tag(Next) | Request]),
+    State#state{open = queue:in(Alias, Open), next = Next + 1, held = [Frame | Held]}.
+
+%% Those that have come meanwhile go with the first in one write: under load one system call serves many.
+take_all(State) ->
+    receive
+        {call, Alias, Request} -> take_all(take(Alias, Request, State))
+    after 0 -> State
+    end.
+
 %% Writing to a full pipe would suspend this process, and with it everything it is there for. So what the pipe does not
 %% take is held until a reply says that the other side has read, or a moment has passed.
-write(Frame, #state{held = Held} = State) ->
-    case queue:is_empty(Held) andalso takes(Frame, State) of
-        true -> State;
-        false -> will_write(State#state{held = queue:in(Frame, Held)})
-    end.
-
-write_held(#state{held = Held} = State) ->
-    case queue:peek(Held) of
-        {value, Frame} ->
-            case takes(Frame, State) of
-                true -> write_held(State#state{held = queue:drop(Held)});
-                false -> will_write(State)
-            end;
-        empty ->
-            State
-    end.
-
-will_write(#state{will_write = true} = State) ->
+write(#state{held = []} = State) ->
     State;
-will_write(State) ->
-    erlang:send_after(?WRITE_AGAIN, self(), write_held),
-    State#state{will_write = true}.
+write(#state{held = Held, port = Port, will_write = WillWrite} = State) ->
+    case takes(Port, lists:reverse(Held)) of
+        true ->
+            State#state{held = []};
+        false ->
+            WillWrite orelse erlang:send_after(?WRITE_AGAIN, self(), write_held),
+            State#state{will_write = true}
+    end.
 
-takes(Frame, #state{port = Port}) ->
+takes(Port, Frames) ->
     try
-        port_command(Port, Frame, [nosuspend])
+        port_command(Port, Frames, [nosuspend])
     catch
         error:badarg -> true  % the port is closed: its message about that is on its way
     end.
+
+%% --- The end ---
 
 stop(Why, State) ->
     {stop, {shutdown, Why}, State}.
@@ -220,7 +238,7 @@ end_os_process(_Reason, #state{port = undefined}) ->
     ok;
 end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     %% A worker that is to be trusted is asked to end, by an empty frame; it answers what it has begun.
-    Asked = Reason =:= shutdown andalso (catch port_command(Port, [], [nosuspend])) =:= true,
+    Asked = Reason =:= shutdown andalso (catch port_command(Port, signal_port_frame:pack([]), [nosuspend])) =:= true,
     (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_guard:kill(OsPid),
     signal_port_guard:dismiss(Guard).
 
@@ -229,21 +247,21 @@ end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
 format_status(Status) ->
     maps:map(fun(message, _) -> hidden;
                 (log, _) -> [];
-                (state, State) -> State#state{held = queue:new()};
+                (state, State) -> State#state{held = [], stream = hidden};
                 (_, Value) -> Value
              end, Status).
 
 %% --- The OS process ---
 
-open(#{python := Wanted, max_frame := MaxFrame}) ->
+open(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
     case python(Wanted) of
         false ->
             {error, no_python};
         Python ->
             Worker = filename:join([priv_dir(), "python", "signal_port"]),
             try open_port({spawn_executable, Python},
-                          [{packet, 4}, binary, exit_status, use_stdio, hide,
-                           {args, ["-I", "-B", Worker, "worker", integer_to_list(MaxFrame)]}]) of
+                          [stream, binary, exit_status, use_stdio, hide, {env, ?ENVIRONMENT},
+                           {args, ["-I", "-B", Worker, "worker" | [integer_to_list(N) || N <- [MaxFrame, BusyWait]]]}]) of
                 Port -> {ok, Port, Python}
             catch
                 error:Posix -> {error, {cannot_run, Python, Posix}}

@@ -14,10 +14,12 @@ PROTOCOL_VERSION = 1
 PYTHON_FLOOR = (3, 10)
 PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "erlang": "erlang_py>=2.0.4"}
 
+PIPE_SIZE = 1024 * 1024  # bytes; Linux grants no more to everybody
+
 EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
 
 
-USAGE = "usage: signal-port worker [MAX_FRAME] | version"
+USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | version"
 
 
 def main(arguments):
@@ -29,24 +31,25 @@ def main(arguments):
             return complain(reason, EXIT_UNFIT)
         print(", ".join("%s %s" % item for item in versions().items()))
         return EXIT_OK
-    if arguments[:1] == ["worker"] and is_size(arguments[1:]):
+    if arguments[:1] == ["worker"] and are_numbers(arguments[1:]) and len(arguments) <= 3:
         if os.isatty(0):
             return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
         return work(*map(int, arguments[1:]))
     return complain(USAGE, EXIT_USAGE)
 
 
-def is_size(arguments):
+def are_numbers(arguments):
     # type: (list[str]) -> bool
-    """Tell whether these are no argument, or one: a number of bytes."""
-    return not arguments or (len(arguments) == 1 and arguments[0].isascii() and arguments[0].isdigit())
+    """Tell whether each is a number."""
+    return all(argument.isascii() and argument.isdigit() for argument in arguments)
 
 
-def work(max_frame=None):
-    # type: (int | None) -> int
+def work(max_frame=None, busy_wait=0):
+    # type: (int | None, int) -> int
     """Serve the VM on standard input and output until it has no more requests; return the exit status.
 
-    `max_frame` is the longest payload in either direction, in bytes.
+    `max_frame` is the longest payload in either direction, in bytes; `busy_wait` the microseconds to stay awake for
+    requests that come fast.
     """
     try:
         source, sink = take_streams()
@@ -60,7 +63,7 @@ def work(max_frame=None):
     from signal_port.limits import MAX_FRAME
     from signal_port.worker import Worker
 
-    worker = Worker(source, sink, max_frame or MAX_FRAME)
+    worker = Worker(source, sink, max_frame or MAX_FRAME, busy_wait)
     try:
         worker.notify("ready", PROTOCOL_VERSION, dict(versions(), os_pid=os.getpid()))
         worker.serve()
@@ -86,7 +89,20 @@ def take_streams():
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    for pipe in source, sink:
+        widen(pipe)
     return source, sink
+
+
+def widen(pipe):
+    # type: (int) -> None
+    """Make a pipe hold a megabyte where the system lets us: each time a long frame fills it, both sides wait."""
+    try:
+        from fcntl import F_SETPIPE_SZ, fcntl
+
+        fcntl(pipe, F_SETPIPE_SZ, PIPE_SIZE)
+    except (ImportError, OSError):
+        pass
 
 
 def unfit():

@@ -6,8 +6,9 @@ binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came
 and a tuple is to go as one. PROTOCOL.md is the specification.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import erlang
 from msgpack import ExtType, Packer, unpackb
@@ -23,16 +24,13 @@ _ETF = 131
 # A compressed term, at whatever depth, would be decompressed without a limit. With no zlib it is refused.
 erlang.zlib = None
 
-_pack = Packer().pack
+_packer = Packer()
+_LONG = 1024 * 1024  # bytes; a reply after which the packer's buffer, as long as it, is worth giving back
 
+_TOO_DEEP = "a frame is no request: its tag is nested too deep"
 
-class Request(NamedTuple):
-    """One call, not checked yet: that is the operations' part."""
-
-    tag: Term  # opaque, sent back as it came
-    operation: Term  # a str, if the caller knows what it does
-    args: Term  # a list, likewise
-    is_etf: bool
+# (tag, answer) -> payload, in the codec of the request; raises ProtocolError where the tag cannot be sent back.
+Encode: TypeAlias = Callable[[Term, Term], bytes]
 
 
 @cache
@@ -45,44 +43,42 @@ UNDEFINED = atom("undefined")
 BATCH = "batch"  # the operation whose arguments are calls, each `[name, args]`
 
 
-def decode(payload: bytes) -> Request:
-    """Return the request that a payload holds.
+def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
+    """Return the request that a payload holds: what encodes its reply, its tag, operation and arguments.
+
+    The tag is opaque, and goes back as it came. The operation is a str, if the requester knows what it does, and the
+    arguments are a list: to check that is the operations' part.
 
     Raises:
         ProtocolError: it holds none, so that no answer is possible either.
     """
-    is_etf = payload[0] == _ETF
     try:
-        tag, operation, args = _decode_etf(payload) if is_etf else _decode_msgpack(payload)
+        if payload[0] == _ETF:
+            return _encode_etf, *_decode_etf(bytes(payload))
+        request = unpackb(payload)
+        if type(request) is list:
+            tag, operation, args = request
+            return _encode_msgpack, tag, operation, args
+        raise TypeError
     except Exception as error:  # the decoders raise a dozen kinds, their texts may quote the payload
         raise ProtocolError(f"a frame of {len(payload)} bytes is no request ({type(error).__name__})") from None
-    return Request(tag, operation, args, is_etf)
-
-
-def encode(request: Request, answer: Term) -> bytes:
-    """Return the payload of the reply to a request.
-
-    Raises:
-        ProtocolError: the tag cannot be sent back.
-    """
-    try:
-        if request.is_etf:
-            return bytes(erlang.term_to_binary((request.tag, _to_etf(answer))))
-        return bytes(_pack((request.tag, answer)))
-    except (RecursionError, ValueError):  # an encoder may go less deep than its decoder
-        raise ProtocolError("a frame is no request: its tag is nested too deep") from None
 
 
 def encode_notice(*terms: Term) -> bytes:
     """Return the payload of a frame that answers no request: the first one of a worker."""
-    return bytes(_pack(terms))
+    notice: bytes = _packer.pack(terms)
+    return notice
 
 
-def _decode_msgpack(payload: bytes) -> list[Term]:
-    term = unpackb(payload)
-    if not isinstance(term, list):
-        raise TypeError
-    return term
+def _encode_msgpack(tag: Term, answer: Term) -> bytes:
+    global _packer
+    try:
+        reply: bytes = _packer.pack((tag, answer))
+    except ValueError:  # an encoder may go less deep than its decoder
+        raise ProtocolError(_TOO_DEEP) from None
+    if len(reply) > _LONG:
+        _packer = Packer()
+    return reply
 
 
 # --- External term format ---
@@ -97,6 +93,13 @@ def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
     if name == BATCH and isinstance(args, list):
         args = [[_name(call[0]), *call[1:]] if call and isinstance(call, list) else call for call in args]
     return tag, name, args
+
+
+def _encode_etf(tag: Term, answer: Term) -> bytes:
+    try:
+        return bytes(erlang.term_to_binary((tag, _to_etf(answer))))
+    except RecursionError:
+        raise ProtocolError(_TOO_DEEP) from None
 
 
 def _name(term: Term) -> str | None:

@@ -24,23 +24,11 @@ class BadArgument(Exception):
     """An argument is not of its type."""
 
 
-# --- Types: each takes a term of the wire and returns the argument ---
+# --- The last argument, where its type on the wire does not say all ---
 
 
-def _binary(term: Term) -> bytes:
-    if type(term) is not bytes:
-        raise BadArgument
-    return term
-
-
-def _integer(term: Term) -> int:
-    if type(term) is not int:
-        raise BadArgument
-    return term
-
-
-def _int32(term: Term) -> int:
-    if type(term) is not int or not -(2**31) <= term < 2**31:
+def _int32(term: int) -> int:
+    if not -(2**31) <= term < 2**31:
         raise BadArgument
     return term
 
@@ -51,11 +39,11 @@ def _uint32(term: Term) -> int:
     return term
 
 
-def _pre_key_info(term: Term) -> PreKeyInfo:
-    if type(term) is not list or len(term) != 4:
+def _pre_key_info(term: list[Term]) -> PreKeyInfo:
+    if len(term) != 4:
         raise BadArgument
     registration_id, one_time_id, signed_id, base_key = term
-    if len(_binary(base_key)) != KEY_SIZE:
+    if type(base_key) is not bytes or len(base_key) != KEY_SIZE:
         raise BadArgument
     return PreKeyInfo(
         registration_id=_uint32(registration_id),
@@ -85,54 +73,50 @@ def _pksm_decode(wire: bytes) -> Term:
     return _OK, tuple(UNDEFINED if field is None else field for field in fields)
 
 
-def _ok(function: Callable[..., object]) -> Callable[..., Term]:
-    return lambda *args: (_OK, function(*args))
-
-
 # --- The table ---
 
 
 class Operation(NamedTuple):
-    """What answers a request, and the types of its arguments."""
+    """What answers a request: a function that returns the value of `{ok, Value}`, or with `is_term` the whole term."""
 
-    answer: Callable[..., Term]
-    types: tuple[Callable[[Term], object], ...]
+    function: Callable[..., Term]
+    types: list[type]  # of the arguments, as they are decoded
+    last: Callable[[Term], object] | None = None  # takes the last argument, and returns it as the function wants it
+    is_term: bool = False
 
 
 OPERATIONS = {
     # signal_nif
-    "sha256": Operation(_ok(primitives.sha256), (_binary,)),
-    "sha512": Operation(_ok(primitives.sha512), (_binary,)),
-    "hmac_sha256": Operation(_ok(primitives.hmac_sha256), (_binary, _binary)),
-    "generate_curve25519_keypair": Operation(_ok(primitives.generate_curve25519_keypair), ()),
-    "generate_ed25519_keypair": Operation(_ok(primitives.generate_ed25519_keypair), ()),
-    "sign_data": Operation(_ok(primitives.sign_data), (_binary, _binary)),
-    "verify_signature": Operation(_verify_signature, (_binary, _binary, _binary)),
-    "ed25519_sk_to_curve25519": Operation(_ok(primitives.ed25519_sk_to_curve25519), (_binary,)),
-    "ed25519_pk_to_curve25519": Operation(_ok(primitives.ed25519_pk_to_curve25519), (_binary,)),
-    "aes_gcm_encrypt": Operation(_aes_gcm_encrypt, (_binary, _binary, _binary, _binary, _int32)),
-    "aes_gcm_decrypt": Operation(
-        _ok(primitives.aes_gcm_decrypt), (_binary, _binary, _binary, _binary, _binary, _int32)
-    ),
+    "sha256": Operation(primitives.sha256, [bytes]),
+    "sha512": Operation(primitives.sha512, [bytes]),
+    "hmac_sha256": Operation(primitives.hmac_sha256, [bytes, bytes]),
+    "generate_curve25519_keypair": Operation(primitives.generate_curve25519_keypair, []),
+    "generate_ed25519_keypair": Operation(primitives.generate_ed25519_keypair, []),
+    "sign_data": Operation(primitives.sign_data, [bytes, bytes]),
+    "verify_signature": Operation(_verify_signature, [bytes, bytes, bytes], is_term=True),
+    "ed25519_sk_to_curve25519": Operation(primitives.ed25519_sk_to_curve25519, [bytes]),
+    "ed25519_pk_to_curve25519": Operation(primitives.ed25519_pk_to_curve25519, [bytes]),
+    "aes_gcm_encrypt": Operation(_aes_gcm_encrypt, [bytes, bytes, bytes, bytes, int], _int32, is_term=True),
+    "aes_gcm_decrypt": Operation(primitives.aes_gcm_decrypt, [bytes, bytes, bytes, bytes, bytes, int], _int32),
     # libsignal_protocol_nif
-    "init": Operation(_init, ()),
-    "generate_identity_key_pair": Operation(_ok(primitives.generate_ed25519_keypair), ()),
-    "generate_pre_key": Operation(_ok(x3dh.generate_pre_key), (_int32,)),
-    "generate_signed_pre_key": Operation(_ok(x3dh.generate_signed_pre_key), (_binary, _int32)),
-    "process_pre_key_bundle": Operation(_ok(x3dh.initiate), (_binary, _binary)),
-    "process_pre_key_bundle_bob": Operation(_ok(x3dh.respond), (_binary, _binary, _binary, _binary, _binary)),
-    "dr_init": Operation(_ok(double_ratchet.init), (_binary, _binary, _binary, _binary, _int32)),
-    "dr_encrypt": Operation(_ok(double_ratchet.encrypt), (_binary, _binary)),
-    "dr_encrypt_prekey": Operation(_ok(double_ratchet.encrypt_pre_key), (_binary, _binary, _pre_key_info)),
-    "dr_decrypt": Operation(_ok(double_ratchet.decrypt), (_binary, _binary)),
-    "pksm_decode": Operation(_pksm_decode, (_binary,)),
+    "init": Operation(_init, [], is_term=True),
+    "generate_identity_key_pair": Operation(primitives.generate_ed25519_keypair, []),
+    "generate_pre_key": Operation(x3dh.generate_pre_key, [int], _int32),
+    "generate_signed_pre_key": Operation(x3dh.generate_signed_pre_key, [bytes, int], _int32),
+    "process_pre_key_bundle": Operation(x3dh.initiate, [bytes, bytes]),
+    "process_pre_key_bundle_bob": Operation(x3dh.respond, [bytes, bytes, bytes, bytes, bytes]),
+    "dr_init": Operation(double_ratchet.init, [bytes, bytes, bytes, bytes, int], _int32),
+    "dr_encrypt": Operation(double_ratchet.encrypt, [bytes, bytes]),
+    "dr_encrypt_prekey": Operation(double_ratchet.encrypt_pre_key, [bytes, bytes, list], _pre_key_info),
+    "dr_decrypt": Operation(double_ratchet.decrypt, [bytes, bytes]),
+    "pksm_decode": Operation(_pksm_decode, [bytes], is_term=True),
     # its releases 0.1 and 0.2
-    "create_session": Operation(_ok(static_session.create_session), (_binary, _binary)),
-    "encrypt_message": Operation(_ok(static_session.encrypt_message), (_binary, _binary)),
-    "decrypt_message": Operation(_ok(static_session.decrypt_message), (_binary, _binary)),
+    "create_session": Operation(static_session.create_session, [bytes, bytes]),
+    "encrypt_message": Operation(static_session.encrypt_message, [bytes, bytes]),
+    "decrypt_message": Operation(static_session.decrypt_message, [bytes, bytes]),
     # beside the NIF
-    "x25519": Operation(_ok(primitives.x25519), (_binary, _binary)),
-    "hkdf_sha256": Operation(_ok(primitives.hkdf_sha256), (_binary, _binary, _binary, _integer)),
+    "x25519": Operation(primitives.x25519, [bytes, bytes]),
+    "hkdf_sha256": Operation(primitives.hkdf_sha256, [bytes, bytes, bytes, int]),
 }
 
 
@@ -151,14 +135,18 @@ def _perform_batch(calls: Term) -> Term:
 
 
 def _perform(name: Term, args: Term) -> Term:
-    operation = OPERATIONS.get(name) if isinstance(name, str) else None
+    operation = OPERATIONS.get(name) if type(name) is str else None
     if operation is None:
         return _UNKNOWN_OPERATION
-    if not isinstance(args, list) or len(args) != len(operation.types):
+    function, types, last, is_term = operation
+    if type(args) is not list or [*map(type, args)] != types:
         return _BADARG
     try:
-        return operation.answer(*[take(term) for take, term in zip(operation.types, args)])
+        if last:
+            args[-1] = last(args[-1])
+        value = function(*args)
     except SignalError as error:
         return _ERROR, atom(error.atom)
     except BadArgument:
         return _BADARG
+    return value if is_term else (_OK, value)

@@ -6,12 +6,16 @@ it. It decides nothing else: who waits and what is tried again is the other side
 """
 
 import os
+import select
+from collections.abc import Iterable
 from time import monotonic_ns
 
 from signal_port import codec, frame, operations
 from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
-_READ_SIZE = 64 * 1024  # bytes; what a pipe holds
+_READ_SIZE = 64 * 1024  # bytes at least; what a pipe holds, unless it was widened
+_MAX_READ_SIZE = 1024 * 1024  # bytes, of a long frame
+_LONG = 64 * 1024  # bytes; a reply that is not worth copying to be written with others
 
 
 class Worker:
@@ -21,14 +25,19 @@ class Worker:
         source: the descriptor to read frames from.
         sink: the descriptor to write frames to.
         max_frame: the longest payload in either direction, in bytes.
+        busy_wait: for how many microseconds to stay awake for the next requests, where they come that fast.
     """
 
-    def __init__(self, source: int, sink: int, max_frame: int = MAX_FRAME) -> None:
+    def __init__(self, source: int, sink: int, max_frame: int = MAX_FRAME, busy_wait: int = 0) -> None:
         self._source = source
         self._sink = sink
         self._max_frame = max_frame
+        self._busy_wait = busy_wait * 1000  # nanoseconds
+        self._is_busy = False
+        self._poll = select.poll()
+        self._poll.register(source, select.POLLIN)
         self._held: list[bytes] = []  # replies not written yet, headers and payloads in turn
-        self._written_at = 0
+        self._read_at = 0  # or written, whichever was later; monotonic nanoseconds
 
     def notify(self, *terms: object) -> None:
         """Write a frame that answers no request."""
@@ -43,32 +52,54 @@ class Worker:
         """
         unpacker = frame.Unpacker(self._max_frame)
         try:
-            while data := os.read(self._source, _READ_SIZE):
-                self._written_at = monotonic_ns()
-                for payload in unpacker.feed(data):
-                    if not payload:
-                        return
-                    self._hold(self._reply(payload))
-                    if monotonic_ns() - self._written_at > MAX_HOLD_NS:
-                        self._flush()
-                self._flush()
+            while data := self._read(unpacker.missing):
+                if not self._answer(unpacker.feed(data)):
+                    return
+                del data  # nothing of a call is kept while the next is waited for
         finally:
             self._flush()
         unpacker.close()
 
-    def _reply(self, payload: bytes) -> bytes:
-        request = codec.decode(payload)
-        reply = codec.encode(request, operations.perform(request.operation, request.args))
-        if len(reply) > self._max_frame:
-            return codec.encode(request, operations.TOO_LARGE)
-        return reply
+    def _read(self, missing: int) -> bytes:
+        # To fall asleep and be woken takes longer than most calls. So where requests follow upon replies at once, the
+        # next is waited for awake, as the VM's schedulers do; where they do not, nothing is spent.
+        begin = monotonic_ns()
+        if self._is_busy:
+            while not self._poll.poll(0) and monotonic_ns() - begin < self._busy_wait:
+                os.sched_yield()
+        data = os.read(self._source, min(max(missing, _READ_SIZE), _MAX_READ_SIZE))
+        self._read_at = monotonic_ns()
+        self._is_busy = self._read_at - begin < self._busy_wait
+        return data
+
+    def _answer(self, payloads: Iterable[bytes | memoryview]) -> bool:
+        for payload in payloads:
+            if not payload:
+                return False
+            self._hold(self._reply(payload))
+            if monotonic_ns() - self._read_at > MAX_HOLD_NS:
+                self._flush()
+        self._flush()
+        return True
+
+    def _reply(self, payload: bytes | memoryview) -> bytes:
+        encode, tag, operation, args = codec.decode(payload)
+        reply = encode(tag, operations.perform(operation, args))
+        return reply if len(reply) <= self._max_frame else encode(tag, operations.TOO_LARGE)
 
     def _hold(self, payload: bytes) -> None:
         self._held += (frame.header(len(payload)), payload)
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._held))
+        if len(self._held) == 2 and len(self._held[1]) > _LONG:
+            for part in self._held:
+                self._write(part)
+        else:
+            self._write(b"".join(self._held))
         self._held.clear()
+        self._read_at = monotonic_ns()
+
+    def _write(self, part: bytes) -> None:
+        data = memoryview(part)
         while data:
             data = data[os.write(self._sink, data) :]
-        self._written_at = monotonic_ns()
