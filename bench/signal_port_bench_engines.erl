@@ -101,14 +101,17 @@ time(Call) ->
 
 %% Owns a port for many askers, one after the other.
 own(Program, Args) ->
-    Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio, {args, Args}]),
+    Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio, exit_status, {args, Args}]),
     own(Port).
 
 own(Port) ->
     receive
         {ask, From, Frame} ->
             port_command(Port, Frame),
-            receive {Port, {data, Reply}} -> From ! {self(), Reply} end
+            receive
+                {Port, {data, Reply}} -> From ! {self(), Reply};
+                {Port, {exit_status, Status}} -> exit({ended, Status})
+            end
     end,
     own(Port).
 

@@ -2,8 +2,8 @@
 
 There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external
 term format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a
-binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple and goes as a list,
-and a tuple is to go as one. PROTOCOL.md is the specification.
+binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple and what goes as a
+list, a tuple what goes as a tuple. PROTOCOL.md is the specification.
 """
 
 from collections.abc import Callable

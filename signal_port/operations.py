@@ -143,7 +143,7 @@ def _perform(name: Term, args: Term) -> Term:
         return _BADARG
     try:
         if last:
-            args[-1] = last(args[-1])
+            args = [*args[:-1], last(args[-1])]
         value = function(*args)
     except SignalError as error:
         return _ERROR, atom(error.atom)
