@@ -3,6 +3,7 @@
 #   make demo    the main job, on this machine        make test    all tests
 #   make build   everything compiled                  make check   linters and type checkers
 #   make setup   system packages, Python packages     make doctor  what this machine can and cannot do
+#   make bench   port against NIF, and against what lies below: tables, JSON, pictures
 #   make test-aarch64   the main job on ARM64, emulated
 #   make test-consumers   projects that depend on this, by rebar3 and mix, and releases
 #
@@ -13,7 +14,7 @@ PYTHON ?= python3
 REBAR  ?= rebar3
 VENV   := .venv
 
-.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 test-consumers check clean
+.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 test-consumers check bench clean
 
 # need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
 define need
@@ -85,6 +86,19 @@ check: build
 	$(REBAR) as drop_in,check dialyzer
 	$(call need,nix-instantiate:nix-bin)
 	nix-instantiate --parse shell.nix >/dev/null
+
+# NIF=folder of libsignal_protocol_nif's ebin, ERLPORT=folder of erlport: measured beside the port, where they are there.
+# QUICK=1 takes under a minute and gives rough figures; ONLY=dr_ measures the operations that begin so.
+BENCH := _build/bench
+RESULT ?= $(BENCH)/result.json
+
+bench: build
+	@mkdir -p $(BENCH)
+	erlc -o $(BENCH) bench/*.erl
+	@if command -v cc >/dev/null; then cc -O2 -o $(BENCH)/echo bench/echo.c; fi
+	@OUT=$(RESULT) ECHO=$$(ls $(BENCH)/echo 2>/dev/null) PYTHON=$(CURDIR)/$(VENV)/bin/python3 PROGRESS=$$(test -t 2 && echo yes) \
+	    erl -noshell -pa _build/default/lib/*/ebin $(BENCH) -s signal_port_bench main
+	@$(VENV)/bin/python3 bench/report.py $(RESULT) --pictures $(BENCH)
 
 clean:
 	rm -rf _build priv $(VENV)

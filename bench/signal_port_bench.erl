@@ -11,17 +11,17 @@
 
 -type plan() :: #{sizes := [non_neg_integer()], rounds := pos_integer(), slice := pos_integer(),
                   callers := [pos_integer()], callers_rounds := pos_integer(), callers_slice := pos_integer(),
-                  batches := [pos_integer()], lateness := pos_integer(), starts := pos_integer()}.
+                  batches := [pos_integer()], lateness_slice := pos_integer(), starts := pos_integer()}.
 
 %% Times in milliseconds, sizes in bytes.
 -spec plan(Quick :: boolean()) -> plan().
 plan(false) ->
-    #{sizes => [0, 64, 4096, 65536, ?MIB, 16 * ?MIB], rounds => 8, slice => 40,
-      callers => [1, 8, 32, 64, 128, 512], callers_rounds => 3, callers_slice => 150,
-      batches => [1, 10, 100, 1000], lateness => 5000, starts => 10};
+    #{sizes => [0, 64, 4096, 65536, ?MIB, 16 * ?MIB], rounds => 8, slice => 30,
+      callers => [1, 8, 32, 64, 128, 512], callers_rounds => 5, callers_slice => 100,
+      batches => [1, 10, 100, 1000], lateness_slice => 1000, starts => 10};
 plan(true) ->
-    #{sizes => [64, 65536], rounds => 3, slice => 12, callers => [1, 32, 128], callers_rounds => 1, callers_slice => 50,
-      batches => [100], lateness => 1000, starts => 3}.
+    #{sizes => [64, 65536], rounds => 4, slice => 8, callers => [1, 32, 128], callers_rounds => 1, callers_slice => 40,
+      batches => [100], lateness_slice => 300, starts => 4}.
 
 %% @doc Measures and writes the result.
 -spec main() -> no_return().
@@ -33,7 +33,7 @@ main() ->
                                                             {erlport, "ERLPORT"}],
                                             Value <- [os:getenv(Name, "")], Value =/= ""]),
     Engines = signal_port_bench_engines:start(Paths),
-    VmBefore = signal_port_bench_measure:vm_mib(),
+    {VmBefore, WorkersBefore} = {signal_port_bench_measure:vm_mib(), signal_port_bench_measure:workers_mib()},
     Steps = steps(Plan, Engines),
     Measured = lists:foldl(fun({Index, {Label, {Section, Measure}}}, Result) ->
         progress(Index, length(Steps), Label),
@@ -41,7 +41,7 @@ main() ->
     end, #{one_caller => [], many_callers => [], batches => [], lateness => []}, lists:enumerate(Steps)),
     progress_end(),
     Memory = #{vm_mib => VmBefore, vm_after_mib => signal_port_bench_measure:vm_mib(),
-               workers_mib => signal_port_bench_measure:workers_mib()},
+               workers_mib => WorkersBefore, workers_after_mib => signal_port_bench_measure:workers_mib()},
     #{versions := Versions, workers := Workers} = signal_port:info(),
     Result = Measured#{
         format => 1, quick => Quick, date => now_utc(), commit => commit(), machine => machine(),
@@ -51,7 +51,7 @@ main() ->
     halt().
 
 steps(#{sizes := Sizes, rounds := Rounds, slice := Slice, callers := Callers, callers_rounds := CallersRounds,
-        callers_slice := CallersSlice, batches := Lengths, lateness := LatenessMs}, Engines) ->
+        callers_slice := CallersSlice, batches := Lengths, lateness_slice := LatenessSlice}, Engines) ->
     All = signal_port_bench_cases:all(Sizes),
     Cases = [Case || #{name := Name} = Case <- All, string:prefix(Name, os:getenv("ONLY", "")) =/= nomatch],
     Shared = [Case || #{size := Size, fresh := false} = Case <- Cases, Size =:= null orelse Size =:= 64],
@@ -67,12 +67,10 @@ steps(#{sizes := Sizes, rounds := Rounds, slice := Slice, callers := Callers, ca
          end}} || #{name := Name} = Case <- Shared, N <- Callers],
         [{Name, {batches, fun() -> signal_port_bench_measure:batch(Case, Length, CallersRounds, CallersSlice) end}}
          || #{name := Name} = Case <- Batched, Length <- Lengths],
-        [{"timers", {lateness, fun() ->
-            [signal_port_bench_measure:lateness(Name, Engines, Load, N, LatenessMs)]
-         end}} || {Name, Load, N} <- [{none, hd(Loads), 0} |
-                                      [{Name, Load, 8} || #{operation := Operation} = Load <- Loads,
-                                                          Name <- [port, nif, crypto], is_map_key(Name, Engines),
-                                                          signal_port_bench_engines:can(Name, Operation, Engines)]]]
+        [{"timers", {lateness, fun() -> signal_port_bench_measure:idle_lateness(Rounds, LatenessSlice) end}}
+         | [{"timers", {lateness, fun() ->
+                signal_port_bench_measure:lateness(Load, Engines, 8, Rounds, LatenessSlice)
+            end}} || Load <- Loads]]
     ]).
 
 %% --- What was measured on ---

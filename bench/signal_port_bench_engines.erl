@@ -17,6 +17,7 @@
 %% @doc Starts what can be had here. The application runs over the port; a NIF is used after it was well in a child VM.
 -spec start(#{echo | python | nif | erlport => string()}) -> engines().
 start(Paths) ->
+    logger:set_primary_config(level, error),
     application:set_env(signal_port, backend, port),
     {ok, _} = application:ensure_all_started(signal_port),
     maps:from_list([{port, ready} | [{Name, Engine} || Name <- [nif, crypto, echo, echo_as_long, erlport, python],

@@ -2,7 +2,7 @@
 %% of them; each round's own figure is kept beside the whole, which tells noise from change.
 -module(signal_port_bench_measure).
 
--export([one_caller/4, many_callers/5, batch/4, lateness/5, first_answer/1, workers_mib/0, vm_mib/0]).
+-export([one_caller/4, many_callers/5, batch/4, lateness/5, idle_lateness/2, first_answer/1, workers_mib/0, vm_mib/0]).
 
 -type engines() :: signal_port_bench_engines:engines().
 -type entry() :: #{atom() => term()}.
@@ -41,8 +41,7 @@ latency(#{name := Name, operation := Operation, size := Size}, Engine, Slices) -
 -spec many_callers(signal_port_bench_cases:spec(), engines(), Callers :: pos_integer(), Rounds :: pos_integer(),
                    SliceMs :: pos_integer()) -> [entry()].
 many_callers(#{name := Case, operation := Operation, size := Size, args := Args}, Engines, Callers, Rounds, SliceMs) ->
-    Names = [Name || Name <- [port, nif, crypto, erlport], is_map_key(Name, Engines),
-                     signal_port_bench_engines:can(Name, Operation, Engines)],
+    Names = shared(Operation, Engines),
     Rates = [{Name, rate(call(Name, Engines, Operation, Args()), Callers, SliceMs)}
              || _ <- lists:seq(1, Rounds), Name <- Names],
     [begin
@@ -50,6 +49,11 @@ many_callers(#{name := Case, operation := Operation, size := Size, args := Args}
         #{'case' => Case, operation => Operation, size => Size, engine => Name, callers => Callers,
           per_second => median(Own), rounds => Own}
      end || Name <- Names].
+
+%% The engines that many callers can call at once.
+shared(Operation, Engines) ->
+    [Name || Name <- [port, nif, crypto, erlport], is_map_key(Name, Engines),
+             signal_port_bench_engines:can(Name, Operation, Engines)].
 
 call(Name, Engines, Operation, Args) ->
     fun() -> signal_port_bench_engines:call(Name, Engines, Operation, Args) end.
@@ -111,23 +115,37 @@ repeated(Call, Done, Begin, End) ->
         Now -> (Done + 1) * 1_000_000 / (Now - Begin)
     end.
 
-%% @doc How late a timer of 1 ms is that has nothing to do with the callers beside it.
--spec lateness(none | signal_port_bench_engines:name(), engines(), signal_port_bench_cases:spec(),
-               Callers :: non_neg_integer(), Ms :: pos_integer()) -> entry().
-lateness(Name, Engines, #{operation := Operation, size := Size, args := Args}, Callers, Ms) ->
-    Load = case Name of none -> fun() -> ok end; _ -> call(Name, Engines, Operation, Args()) end,
-    Late = lists:sort(under_load(Load, Callers, fun(_) -> timers(now_us() + Ms * 1000) end)),
-    #{load => case Name of none -> null; _ -> Operation end, size => Size, engine => Name, callers => Callers,
-      timers => length(Late), p50_ms => percentile(50, Late) / 1000, p99_ms => percentile(99, Late) / 1000,
-      max_ms => lists:last(Late) / 1000}.
+%% @doc How late a timer of 1 ms is that has nothing to do with the callers beside it, by each engine that makes the calls.
+-spec lateness(signal_port_bench_cases:spec(), engines(), Callers :: pos_integer(), Rounds :: pos_integer(),
+               SliceMs :: pos_integer()) -> [entry()].
+lateness(#{operation := Operation, size := Size, args := Args}, Engines, Callers, Rounds, SliceMs) ->
+    Names = shared(Operation, Engines),
+    Slices = [{Name, under_load(call(Name, Engines, Operation, Args()), Callers, fun(_) -> timers(SliceMs) end)}
+              || _ <- lists:seq(1, Rounds), Name <- Names],
+    [late(Operation, Size, Name, Callers, proplists:get_all_values(Name, Slices)) || Name <- Names].
 
-timers(End) ->
+%% @doc The same where nothing is called.
+-spec idle_lateness(Rounds :: pos_integer(), SliceMs :: pos_integer()) -> [entry()].
+idle_lateness(Rounds, SliceMs) ->
+    [late(null, null, none, 0, [timers(SliceMs) || _ <- lists:seq(1, Rounds)])].
+
+late(Load, Size, Name, Callers, Slices) ->
+    Late = lists:sort(lists:append(Slices)),
+    P99 = fun(Times) -> percentile(99, Times) / 1000 end,
+    #{load => Load, size => Size, engine => Name, callers => Callers, timers => length(Late),
+      p50_ms => percentile(50, Late) / 1000, p99_ms => P99(Late), max_ms => lists:last(Late) / 1000,
+      rounds => [P99(lists:sort(Slice)) || Slice <- Slices]}.
+
+timers(Ms) ->
+    timers_until(now_us() + Ms * 1000).
+
+timers_until(End) ->
     case now_us() of
         Now when Now >= End ->
             [];
         Now ->
             erlang:send_after(1, self(), tick),
-            receive tick -> [max(0, now_us() - Now - 1000) | timers(End)] end
+            receive tick -> [max(0, now_us() - Now - 1000) | timers_until(End)] end
     end.
 
 %% @doc Milliseconds from the start of the application to its first answer.
