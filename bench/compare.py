@@ -5,8 +5,8 @@ A and a round of B at least 19 in 20 point the same way. (That is Mann and Whitn
 rounds each point so in 1.6 % of the cases, seven in 0.2 %; the 5 % come on top.) Fewer than four rounds tell nothing.
 
 Rounds interleave the engines, so a figure is taken in units of the echo's in the same cell and round, where both
-results have it: a slower machine is not a slower program. For the same reason the echo itself is no row of the table.
-Timers and memory have no rounds, and are not compared.
+results have it: a slower machine is not a slower program. For the same reason no echo is a row of the table. Memory has
+no rounds, and is not compared.
 """
 
 import sys
@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from goals import Result, label
-from report import CONSOLE_WIDTH, figure, heading, read
+from goals import Cell, Result, label
+from report import WAYS, figure, heading, new_console, read
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +29,14 @@ RULE = (
 LEAST_CHANGE = 0.05
 LEAST_AGREEMENT = 0.95  # of the pairs of rounds
 LEAST_ROUNDS = 4  # three would be apart by chance once in ten times
+ECHOES = ("echo", "echo_as_long")
 STYLES = {"slower": "red", "faster": "green"}
-HOW = {"one_caller": "one caller", "many_callers": "{callers} at once", "batches": "a batch of {length}"}
+HOW = {  # by section
+    "one_caller": "one caller",
+    "many_callers": "{callers} at once",
+    "batches": "{length} calls",
+    "lateness": "p99 of a timer beside {callers} callers",
+}
 
 Rounds = list[float]
 
@@ -45,7 +51,8 @@ class Key(NamedTuple):
     engine: str
 
     def __str__(self) -> str:
-        return f"{label(self.case, self.size)}, {self.how}, {self.engine}"
+        by = WAYS.get(self.engine, self.engine) if self.section == "batches" else self.engine
+        return f"{label(self.case, self.size)}, {self.how}, {by}"
 
 
 START = Key("start", "from the start", "first answer", None, "port")
@@ -69,7 +76,7 @@ def main(arguments: list[str]) -> int:
         a, b = (read(Path(argument)) for argument in arguments)
     except ValueError as error:
         return complain(str(error))
-    show(a, b, Console(width=CONSOLE_WIDTH, highlight=False, markup=False))
+    show(a, b, new_console())
     return 0
 
 
@@ -85,19 +92,25 @@ def complain(reason: str) -> int:
 def differences(a: Result, b: Result) -> list[Difference]:
     """Return the figures that both results have, the largest change first."""
     before, after = rounds(a), rounds(b)
-    found = [compare(key, before, after) for key in before if key in after and key.engine != "echo"]
+    found = [compare(key, before, after) for key in before if key in after and key.engine not in ECHOES]
     return sorted(found, key=lambda one: abs(log(one.b / one.a)), reverse=True)
 
 
 def rounds(result: Result) -> dict[Key, Rounds]:
     """Return the rounds of each figure that has any."""
     found = {
-        Key(section, how.format(**cell), cell["case"], cell["size"], cell["engine"]): cell.get("rounds", [])
+        Key(section, how.format(**cell), case_of(cell), cell["size"], cell["engine"]): cell.get("rounds", [])
         for section, how in HOW.items()
         for cell in result.get(section, [])
     }
     found[START] = result.get("start", {}).get("rounds", [])
     return {key: figures for key, figures in found.items() if figures and min(figures) > 0}
+
+
+def case_of(cell: Cell) -> str:
+    """Return what was called: beside a timer that is the load."""
+    case: str = cell["case"] if "case" in cell else cell["load"] or "nothing"
+    return case
 
 
 def compare(key: Key, before: dict[Key, Rounds], after: dict[Key, Rounds]) -> Difference:
@@ -140,7 +153,7 @@ def unit_of(key: Key) -> str:
     """Return the unit of a figure as it was measured."""
     if is_rate(key):
         return "calls/s"
-    return "ms" if key == START else "us"
+    return "us" if key.section == "one_caller" else "ms"
 
 
 # --- What is printed ---

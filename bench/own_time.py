@@ -23,6 +23,8 @@ def main() -> None:
 def measure(payload: bytes | memoryview) -> bytes:
     """Return the times of the calls that a request asks for."""
     _, calls, operation, args = codec.decode(payload)
+    if operations.perform(operation, args) == operations.BADARG:
+        raise ValueError(operation)
     times = []
     for _ in range(int.from_bytes(calls, "big")):
         begin = perf_counter_ns()

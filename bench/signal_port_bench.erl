@@ -80,10 +80,9 @@ machine() ->
       architecture => list_to_binary(erlang:system_info(system_architecture))}.
 
 cpu() ->
-    case re:run(shell("cat /proc/cpuinfo 2>/dev/null || sysctl -n machdep.cpu.brand_string"),
-                "^(?:model name\\s*: )?(.+)$", [multiline, {capture, all_but_first, binary}]) of
-        {match, [Name]} -> Name;
-        nomatch -> null
+    case shell("sed -n 's/^model name.*: //p' /proc/cpuinfo 2>/dev/null | head -1") of
+        <<>> -> shell("sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m");
+        Name -> Name
     end.
 
 versions(Versions, Engines) ->

@@ -1,7 +1,7 @@
 %% The engines that are measured side by side. An engine makes a call, or samples calls: how long each took.
 %%
 %% `port' is the door over the port; `nif' the NIF; `crypto' OTP's NIF; `echo' a C program that echoes a frame of 64 bytes,
-%% and `echo_as_long' one as long as the request; `erlport' another bridge to Python; `python' the operation alone, timed
+%% and `echo_as_long' the whole request, where the answer is as long; `erlport' another bridge to Python; `python' the operation alone, timed
 %% inside Python.
 -module(signal_port_bench_engines).
 
@@ -54,13 +54,15 @@ start(_, _Paths) ->
 names(Engines) ->
     maps:keys(Engines).
 
-%% @doc Whether an engine has an operation; `echo_as_long' is for those whose size is varied.
+%% @doc Whether an engine has an operation.
 -spec can(name(), atom(), engines()) -> boolean().
 can(nif, Operation, #{nif := Operations}) -> is_map_key(Operation, Operations);
 can(crypto, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, x25519, sign_data, verify_signature,
                                                       generate_curve25519_keypair, generate_ed25519_keypair,
                                                       aes_gcm_encrypt, aes_gcm_decrypt]);
 can(erlport, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, sign_data, aes_gcm_encrypt]);
+can(echo_as_long, Operation, _) -> lists:member(Operation, [aes_gcm_encrypt, aes_gcm_decrypt, encrypt_message,
+                                                            decrypt_message, dr_encrypt, dr_decrypt]);
 can(_, _, _) -> true.
 
 %% @doc Makes a call as a caller does. For those engines that callers can share.

@@ -14,7 +14,7 @@ PROTOCOL_VERSION = 1
 PYTHON_FLOOR = (3, 10)
 PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "erlang": "erlang_py>=2.0.4"}
 
-PIPE_SIZE = 1024 * 1024  # bytes; Linux grants no more to everybody
+PIPE_SIZE = 256 * 1024  # bytes; all pipes of a user together may hold 64 MiB on Linux
 
 EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
 
@@ -31,17 +31,17 @@ def main(arguments):
             return complain(reason, EXIT_UNFIT)
         print(", ".join("%s %s" % item for item in versions().items()))
         return EXIT_OK
-    if arguments[:1] == ["worker"] and are_numbers(arguments[1:]) and len(arguments) <= 3:
+    if arguments[:1] == ["worker"] and len(arguments) <= 3 and all(map(is_number, arguments[1:])):
         if os.isatty(0):
             return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
         return work(*map(int, arguments[1:]))
     return complain(USAGE, EXIT_USAGE)
 
 
-def are_numbers(arguments):
-    # type: (list[str]) -> bool
-    """Tell whether each is a number."""
-    return all(argument.isascii() and argument.isdigit() for argument in arguments)
+def is_number(argument):
+    # type: (str) -> bool
+    """Tell whether it is a number of up to ten digits."""
+    return 0 < len(argument) <= 10 and not argument.strip("0123456789")
 
 
 def work(max_frame=None, busy_wait=0):
@@ -63,8 +63,8 @@ def work(max_frame=None, busy_wait=0):
     from signal_port.limits import MAX_FRAME
     from signal_port.worker import Worker
 
-    worker = Worker(source, sink, max_frame or MAX_FRAME, busy_wait)
     try:
+        worker = Worker(source, sink, MAX_FRAME if max_frame is None else max_frame, busy_wait)
         worker.notify("ready", PROTOCOL_VERSION, dict(versions(), os_pid=os.getpid()))
         worker.serve()
     except ProtocolError as error:
@@ -84,25 +84,29 @@ def take_streams():
     # type: () -> tuple[int, int]
     """Return descriptors of their own for the port; standard input becomes empty, standard output standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the VM's shell is the VM's
+    for stream in 0, 1:
+        os.fstat(stream)  # the copy of the other would take the place of a closed one
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
     for pipe in source, sink:
+        os.set_blocking(pipe, True)
         widen(pipe)
     return source, sink
 
 
 def widen(pipe):
     # type: (int) -> None
-    """Make a pipe hold a megabyte where the system lets us: each time a long frame fills it, both sides wait."""
-    try:
-        from fcntl import F_SETPIPE_SZ, fcntl
+    """Make a pipe hold more where the system lets us: each time a long frame fills it, both sides wait."""
+    if sys.platform == "linux":
+        try:
+            from fcntl import F_SETPIPE_SZ, fcntl
 
-        fcntl(pipe, F_SETPIPE_SZ, PIPE_SIZE)
-    except (ImportError, OSError):
-        pass
+            fcntl(pipe, F_SETPIPE_SZ, PIPE_SIZE)
+        except (ImportError, OSError):
+            pass
 
 
 def unfit():

@@ -25,7 +25,7 @@ _ETF = 131
 erlang.zlib = None
 
 _packer = Packer()
-_LONG = 1024 * 1024  # bytes; a reply after which the packer's buffer, as long as it, is worth giving back
+_GIVEN_BACK = 1024 * 1024  # bytes; after a longer reply the packer's buffer, as long as that, is given back
 
 _TOO_DEEP = "a frame is no request: its tag is nested too deep"
 
@@ -40,7 +40,7 @@ def atom(name: str) -> ExtType:
 
 
 UNDEFINED = atom("undefined")
-BATCH = "batch"  # the operation whose arguments are calls, each `[name, args]`
+BATCH = "batch"  # the operation whose arguments are calls, each `[name, args]`: known here for the names in it
 
 
 def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
@@ -76,7 +76,7 @@ def _encode_msgpack(tag: Term, answer: Term) -> bytes:
         reply: bytes = _packer.pack((tag, answer))
     except ValueError:  # an encoder may go less deep than its decoder
         raise ProtocolError(_TOO_DEEP) from None
-    if len(reply) > _LONG:
+    if len(reply) > _GIVEN_BACK:
         _packer = Packer()
     return reply
 

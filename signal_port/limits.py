@@ -3,6 +3,9 @@
 # Bytes of a frame's payload. A length prefix can claim 4 GiB; nothing is buffered for one that is over this.
 MAX_FRAME = 128 * 1024 * 1024
 
+# Calls in one batch. Small requests may have long answers: a batch must not fill the memory before it is too large.
+MAX_BATCH = 1024
+
 # Message keys that one message may make a receiving chain skip. Without it a peer could have us derive 2^32 keys.
 MAX_SKIP = 32
 
@@ -15,6 +18,6 @@ MAX_HKDF_LENGTH = 255 * 32
 # Identity keys whose X25519 form is remembered. They are public; a stranger can at most push others out.
 MAX_CACHED_IDENTITIES = 4096
 
-# Answered frames are written at the latest when this many nanoseconds passed since the last write, so that a cheap
-# call does not wait for the dear ones that were read with it.
+# Nanoseconds that answers are held for others to be written with them, looked at after each call: a cheap call does not
+# wait for all the dear ones that were read with it.
 MAX_HOLD_NS = 200_000

@@ -10,12 +10,13 @@ from typing import NamedTuple
 from signal_port import double_ratchet, messages, primitives, static_session, x3dh
 from signal_port.codec import BATCH, UNDEFINED, Term, atom
 from signal_port.errors import SignalError
+from signal_port.limits import MAX_BATCH
 from signal_port.messages import PreKeyInfo
 from signal_port.primitives import KEY_SIZE
 
 _OK = atom("ok")
 _ERROR = atom("error")
-_BADARG = (_ERROR, atom("badarg"))
+BADARG = (_ERROR, atom("badarg"))
 _UNKNOWN_OPERATION = (_ERROR, atom("unknown_operation"))
 TOO_LARGE = (_ERROR, atom("too_large"))
 
@@ -129,8 +130,10 @@ def perform(name: Term, args: Term) -> Term:
 
 
 def _perform_batch(calls: Term) -> Term:
-    if not isinstance(calls, list) or not all(isinstance(call, list) and len(call) == 2 for call in calls):
-        return _BADARG
+    if type(calls) is not list or len(calls) > MAX_BATCH:
+        return BADARG
+    if not all(type(call) is list and len(call) == 2 for call in calls):
+        return BADARG
     return [_perform(name, args) for name, args in calls]
 
 
@@ -140,7 +143,7 @@ def _perform(name: Term, args: Term) -> Term:
         return _UNKNOWN_OPERATION
     function, types, last, is_term = operation
     if type(args) is not list or [*map(type, args)] != types:
-        return _BADARG
+        return BADARG
     try:
         if last:
             args = [*args[:-1], last(args[-1])]
@@ -148,5 +151,5 @@ def _perform(name: Term, args: Term) -> Term:
     except SignalError as error:
         return _ERROR, atom(error.atom)
     except BadArgument:
-        return _BADARG
+        return BADARG
     return value if is_term else (_OK, value)

@@ -15,7 +15,7 @@ from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
 _READ_SIZE = 64 * 1024  # bytes at least; what a pipe holds, unless it was widened
 _MAX_READ_SIZE = 1024 * 1024  # bytes, of a long frame
-_LONG = 64 * 1024  # bytes; a reply that is not worth copying to be written with others
+_LONG = 64 * 1024  # bytes; a reply that, where it is alone, is not worth copying to stand behind its header
 
 
 class Worker:
@@ -37,7 +37,7 @@ class Worker:
         self._poll = select.poll()
         self._poll.register(source, select.POLLIN)
         self._held: list[bytes] = []  # replies not written yet, headers and payloads in turn
-        self._read_at = 0  # or written, whichever was later; monotonic nanoseconds
+        self._moved_at = 0  # monotonic nanoseconds: when bytes last came or went
 
     def notify(self, *terms: object) -> None:
         """Write a frame that answers no request."""
@@ -55,7 +55,7 @@ class Worker:
             while data := self._read(unpacker.missing):
                 if not self._answer(unpacker.feed(data)):
                     return
-                del data  # nothing of a call is kept while the next is waited for
+                del data  # no object of a call is kept while the next is waited for
         finally:
             self._flush()
         unpacker.close()
@@ -68,8 +68,8 @@ class Worker:
             while not self._poll.poll(0) and monotonic_ns() - begin < self._busy_wait:
                 os.sched_yield()
         data = os.read(self._source, min(max(missing, _READ_SIZE), _MAX_READ_SIZE))
-        self._read_at = monotonic_ns()
-        self._is_busy = self._read_at - begin < self._busy_wait
+        self._moved_at = monotonic_ns()
+        self._is_busy = self._moved_at - begin < self._busy_wait
         return data
 
     def _answer(self, payloads: Iterable[bytes | memoryview]) -> bool:
@@ -77,7 +77,7 @@ class Worker:
             if not payload:
                 return False
             self._hold(self._reply(payload))
-            if monotonic_ns() - self._read_at > MAX_HOLD_NS:
+            if monotonic_ns() - self._moved_at > MAX_HOLD_NS:
                 self._flush()
         self._flush()
         return True
@@ -91,13 +91,13 @@ class Worker:
         self._held += (frame.header(len(payload)), payload)
 
     def _flush(self) -> None:
-        if len(self._held) == 2 and len(self._held[1]) > _LONG:
-            for part in self._held:
+        held, self._held = self._held, []  # before anything can fail: nothing is written twice
+        if len(held) == 2 and len(held[1]) > _LONG:
+            for part in held:
                 self._write(part)
         else:
-            self._write(b"".join(self._held))
-        self._held.clear()
-        self._read_at = monotonic_ns()
+            self._write(b"".join(held))
+        self._moved_at = monotonic_ns()
 
     def _write(self, part: bytes) -> None:
         data = memoryview(part)

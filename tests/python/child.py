@@ -4,7 +4,9 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -51,7 +53,7 @@ def request(tag: Any, operation: str, *args: Any) -> bytes:
 def frames(stream: bytes) -> list[bytes]:
     """Return the payloads of a whole stream."""
     unpacker = frame.Unpacker()
-    payloads = list(unpacker.feed(stream))
+    payloads = [bytes(payload) for payload in unpacker.feed(stream)]
     unpacker.close()
     return payloads
 
@@ -59,6 +61,11 @@ def frames(stream: bytes) -> list[bytes]:
 def terms(stream: bytes) -> list[Any]:
     """Return the msgpack terms of a whole stream; its first is the notice."""
     return [msgpack.unpackb(payload) for payload in frames(stream)]
+
+
+def batch(tag: Any, *calls: tuple[str, list[Any]]) -> bytes:
+    """Return a request of many calls in msgpack, framed."""
+    return request(tag, "batch", *calls)
 
 
 def serve(stdin: bytes, *arguments: str) -> Ended:
@@ -99,10 +106,32 @@ class Child:
         """Return the next frame's msgpack term."""
         return msgpack.unpackb(self._read(int.from_bytes(self._read(frame.HEADER_SIZE), "big")))
 
+    def state(self) -> str:
+        """Return what the system says it does: `"S"` is asleep, `"R"` at work. Linux only."""
+        return self._stat()[0]
+
+    def cpu_ticks(self) -> int:
+        """Return the CPU time it has used, in clock ticks: hundredths of a second, as a rule. Linux only."""
+        return sum(map(int, self._stat()[11:13]))
+
+    def is_silent_for(self, seconds: float) -> bool:
+        """Tell whether it writes nothing for that long."""
+        ready, _, _ = select.select([self._from], [], [], seconds)
+        return not ready
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it is so."""
+        end = monotonic() + TIMEOUT
+        while not condition():
+            assert monotonic() < end, "it never came so"
+
     def end(self) -> Ended:
         """Close the worker's input and wait for its end."""
         stdout, stderr = self.process.communicate(timeout=TIMEOUT)
         return Ended(self.process.returncode, stdout, stderr.decode())
+
+    def _stat(self) -> list[str]:  # proc(5): the fields behind the name, which may hold anything
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
 
     def _read(self, size: int) -> bytes:
         data = b""

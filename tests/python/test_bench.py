@@ -2,17 +2,21 @@
 
 import copy
 import json
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))  # scripts, no package
 
 import compare
 import goals
+import pictures
 import report
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,9 +26,11 @@ SECTIONS = [
     "One caller",
     "Callers",
     "Batches",
-    "A timer of 1 ms beside 8 callers",
-    "Memory and start",
-    "Goals that are not met",
+    "A timer of 1 ms beside a load",
+    "Memory",
+    "Start",
+    "Goals",
+    "Of 20 goals",
 ]
 Result = dict[str, Any]
 
@@ -43,8 +49,8 @@ def rate(engine: str, per_second: float, **more: int) -> Result:
 
 
 def late(load: str | None, engine: str) -> Result:
-    """Return a cell of a timer that is a little late."""
-    times = {"p50_ms": 0.0, "p99_ms": 2.0, "max_ms": 5.0}
+    """Return a cell of a timer that is a little late, with calm rounds."""
+    times = {"p50_ms": 0.0, "p99_ms": 2.0, "max_ms": 5.0, "rounds": [2 * part for part in CALM]}
     return {"load": load, "size": None, "engine": engine, "callers": 8, "timers": 900, **times}
 
 
@@ -57,11 +63,22 @@ def result() -> Result:
         "commit": "35b99a2",
         "machine": {"cpu": "Some [quick] CPU", "cores": 2},
         "versions": {"otp": "25", "python": "3.11.7", "cryptography": "50.0.2", "openssl": "OpenSSL 4.0.3 9 Jun"},
-        "one_caller": [latency(*cell) for cell in (("port", 40), ("echo", 20), ("port", 90, 4096), ("echo", 30, 4096))],
+        "one_caller": [
+            *(latency("port", 40), latency("echo", 20), latency("echo_as_long", 21)),
+            *(latency("port", 90, 4096), latency("echo", 30, 4096), latency("echo_as_long", 55, 4096)),
+        ],
         "many_callers": [rate("port", 20000, callers=1), rate("port", 95000, callers=128)],
-        "batches": [rate("port", 30000, length=100), rate("port, one by one", 20000, length=100)],
+        "batches": [
+            *(rate("port", 30000, length=100), rate("port, one by one", 20000, length=100)),
+            *(rate("port", 40000, length=1000), rate("port, in flight", 25000, length=1000)),
+        ],
         "lateness": [late(None, "none"), late("process_pre_key_bundle", "port")],
-        "memory": {"vm_mib": 40.0, "vm_after_mib": 44.0, "workers_mib": [25.0, 25.1]},
+        "memory": {
+            "vm_mib": 40.0,
+            "vm_after_mib": 44.0,
+            "workers_mib": [25.0, 25.1],
+            "workers_after_mib": [47.5, 48.5],
+        },
         "start": {"first_answer_ms": 120.0, "rounds": [118.0, 120.0, 131.0]},
     }
 
@@ -127,6 +144,25 @@ def test_more_calls_a_second_are_faster(result: Result) -> None:
     assert (first.verdict, first.key.how, first.unit) == ("faster", "1 at once", "calls/s")
 
 
+def test_a_later_timer_is_slower(result: Result) -> None:
+    later = copy.deepcopy(result)
+    later["lateness"][1]["rounds"] = [9 * part for part in CALM]
+    first = compare.differences(result, later)[0]
+    assert (first.verdict, first.unit, first.a, first.b) == ("slower", "ms", 2, 9)
+    assert str(first.key) == "process_pre_key_bundle, p99 of a timer beside 8 callers, port"
+
+
+def test_a_timer_without_rounds_is_left_out(result: Result) -> None:
+    for cell in result["lateness"]:
+        del cell["rounds"]
+    assert "lateness" not in {one.key.section for one in compare.differences(result, result)}
+
+
+def test_no_echo_is_compared(result: Result) -> None:
+    result["many_callers"].append(rate("echo", 150000, callers=128))
+    assert {one.key.engine for one in compare.differences(result, result)}.isdisjoint(["echo", "echo_as_long"])
+
+
 def test_three_rounds_tell_nothing(result: Result) -> None:
     later = copy.deepcopy(result)
     later["start"]["rounds"] = [200.0, 201.0, 202.0]
@@ -135,12 +171,12 @@ def test_three_rounds_tell_nothing(result: Result) -> None:
 
 def test_the_largest_change_comes_first(result: Result) -> None:
     quicker = copy.deepcopy(result)
-    quicker["one_caller"][2] = latency("port", 45, 4096)
+    quicker["one_caller"][3] = latency("port", 45, 4096)
     quicker["batches"][0] = rate("port", 36000, length=100)
     found = compare.differences(result, quicker)
     assert [str(one.key) for one in found[:2]] == [
         "sha256, 4 KiB, one caller, port",
-        "sha256, 64 B, a batch of 100, port",
+        "sha256, 64 B, 100 calls, batch/1",
     ]
 
 
@@ -150,16 +186,16 @@ def test_what_one_result_lacks_is_named(result: Result, tmp_path: Path, capsys: 
     fewer["machine"]["cores"] = 8
     assert compare.main([write(tmp_path / "a", result), write(tmp_path / "b", fewer)]) == 0
     output = capsys.readouterr().out
-    assert output.count("only in A") == 2
+    assert output.count("only in A") == 4
     assert "The machines differ: cores 2 / 8." in output
     assert compare.RULE in output
-    assert output.endswith("Nothing changed in the 5 figures that both have.\n")
+    assert output.endswith("Nothing changed in the 7 figures that both have.\n")
 
 
 def test_the_last_sentence_counts(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [write(tmp_path / "a", result), write(tmp_path / "b", times(result, [1.2] * 5, "port"))]
     assert compare.main(files) == 0
-    assert "Of 7 figures 2 are slower and 0 faster; the largest change is sha256, " in capsys.readouterr().out
+    assert "Of 11 figures 2 are slower and 0 faster; the largest change is sha256, " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["not a result", {"format": 2}, []])
@@ -194,28 +230,98 @@ def test_report_shows_each_section_in_order(result: Result, tmp_path: Path, caps
 
 
 def test_report_measures_the_port_in_echoes(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report.main([write(tmp_path / "result", result)])
-    lines = capsys.readouterr().out.splitlines()
-    row = next(line.split() for line in lines if line.startswith("sha256  64 B"))
-    assert row == ["sha256", "64", "B", "40.0", "60.0", "20.0", "30.0", "2.00", "0.24*", "1.6", "not", "met"]
-    assert "  sha256, 64 B, one caller: 2.00, and at most 1.6 echoes is wanted" in lines
+    rows = report_rows(result, tmp_path, capsys)
+    assert ["sha256, 64 B", "40.0", "60.0", "20.0", "21.0", "2.00", "0.24*", "1.6", "no"] in rows
+    assert ["sha256, 4 KiB", "90.0", "135", "30.0", "55.0", "3.00"] in rows
+
+
+def test_report_shows_every_goal(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = report_rows(result, tmp_path, capsys)
+    assert ["sha256, 64 B, one caller", "2.00", "at most 1.6 echoes", "no"] in rows
+    assert ["first answer", "120", "at most 250 ms", "yes"] in rows
+    assert ["sign_data, 64 B, one caller", "at most 6.6 echoes", "?"] in rows
+    assert rows[-1] == ["Of 20 goals 4 are met, 1 are not, and 15 could not be measured."]
+
+
+def test_report_names_the_ways_of_a_batch(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = report_rows(result, tmp_path, capsys)
+    assert ["sha256, 64 B", "batch/1", "30,000", "40,000"] in rows
+    assert ["sha256, 64 B", "one by one", "20,000"] in rows
+    assert ["sha256, 64 B", "send_request/2, all in flight", "25,000"] in rows
+
+
+def test_report_shows_memory_before_and_after(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ["worker 2", "25.1", "48.5"] in report_rows(result, tmp_path, capsys)
+    del result["memory"]["workers_after_mib"]
+    assert ["worker 2", "25.1"] in report_rows(result, tmp_path, capsys)
+
+
+def test_all_engines_fit_into_120_columns(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = [latency(engine, 83912.0) for engine in report.ENGINES]
+    for cell in cells:
+        cell["case"] = "process_pre_key_bundle_bob, known identity"
+        cell["size"] = None
+    report.show({**result, "one_caller": cells}, Console(width=120))
+    output = capsys.readouterr().out
+    assert "…" not in output
+    assert "as long" not in output  # it would not fit
+    report.show({**result, "one_caller": cells}, Console(width=report.PIPE_WIDTH))
+    output = capsys.readouterr().out
+    assert "…" not in output
+    assert "as long" in output
 
 
 def test_report_of_an_empty_result_says_what_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report.main([write(tmp_path / "result", {"format": 1})]) == 0
-    output = capsys.readouterr().out
-    assert "All goals are met." not in output
-    assert "Goals that this run has no figure for" in output
+    assert report_rows({"format": 1}, tmp_path, capsys)[-1] == [
+        "Of 20 goals 0 are met, 0 are not, and 20 could not be measured."
+    ]
+
+
+def test_tables_need_no_matplotlib() -> None:
+    code = "import sys; sys.modules['matplotlib'] = None; import compare, report"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(report.__file__).parent, check=True)
+
+
+def report_rows(result: Result, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """Return the cells of each line of the report that are not empty."""
+    assert report.main([write(folder / "result", result)]) == 0
+    return [re.split(" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+
+
+# --- pictures ---
 
 
 def test_pictures_are_drawn_and_stay_the_same(result: Result, tmp_path: Path) -> None:
-    report.draw(result, tmp_path / "first")
-    report.draw(result, tmp_path / "second")
-    for name in ("latency", "throughput", "lateness", "size"):
+    for folder in ("first", "second"):
+        assert report.main([write(tmp_path / "result", result), "--pictures", str(tmp_path / folder)]) == 0
+    for name in pictures.PICTURES:
         assert (tmp_path / "first" / f"{name}.png").read_bytes().startswith(PNG)
         svg = (tmp_path / "first" / f"{name}.svg").read_bytes()
         assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
         assert svg == (tmp_path / "second" / f"{name}.svg").read_bytes()
+
+
+def test_what_was_not_measured_has_no_picture(tmp_path: Path) -> None:
+    pictures.draw({"format": 1}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_empty_data_has_no_place_on_a_logarithmic_scale(result: Result) -> None:
+    result["one_caller"].append(latency("port", 39, 0))
+    sheet = pictures.size(result)
+    assert sheet
+    assert list(sheet.axes[0].dataLim.intervalx) == [64, 4096]
+
+
+def test_the_echo_as_long_is_in_the_picture_by_size_alone(result: Result) -> None:
+    shown = {
+        name: {text.get_text() for text in sheet.legends[0].get_texts()}
+        for name, picture in pictures.PICTURES.items()
+        if (sheet := picture(result))
+    }
+    assert [name for name, engines in shown.items() if "echo in C, as long" in engines] == ["size"]
 
 
 # --- goals ---

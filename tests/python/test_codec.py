@@ -1,9 +1,10 @@
 """Payloads to requests and back, in both codecs; tags come back as they came; garbage is refused as such."""
 
 import struct
+import tracemalloc
 import zlib
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import erlang
 import msgpack
@@ -60,13 +61,34 @@ def etf(term: Any) -> bytes:
     return bytes(erlang.term_to_binary(term))
 
 
-def etf_request(tag: Any, operation: Any, args: Any) -> codec.Request:
-    return codec.decode(etf((tag, operation, args)))
+class Request(NamedTuple):
+    """What `decode` returns, by name."""
+
+    encode: codec.Encode
+    tag: Any
+    operation: Any
+    args: Any
+
+    def reply(self, answer: Any) -> bytes:
+        """Return the payload that answers this request."""
+        return self.encode(self.tag, answer)
+
+
+def decode(payload: bytes | memoryview) -> Request:
+    return Request(*codec.decode(payload))
+
+
+def etf_sha256(tag: Any, data: bytes) -> bytes:
+    return etf((tag, OtpErlangAtom("sha256"), [OtpErlangBinary(data)]))
+
+
+def etf_request(tag: Any, operation: Any, args: Any) -> Request:
+    return decode(etf((tag, operation, args)))
 
 
 def perform_etf(operation: str, args: Any) -> Any:
     request = etf_request(0, OtpErlangAtom(operation), args)
-    _, answer = erlang.binary_to_term(codec.encode(request, perform(request.operation, request.args)))
+    _, answer = erlang.binary_to_term(request.reply(perform(request.operation, request.args)))
     return answer
 
 
@@ -75,19 +97,17 @@ def perform_etf(operation: str, args: Any) -> Any:
 
 def test_a_msgpack_request_is_an_array_of_tag_operation_and_arguments() -> None:
     payload = b"\x93\x07\xa6sha256\x91\xc4\x03abc"
-    assert codec.decode(payload) == (7, "sha256", [b"abc"], False)
+    assert decode(payload)[1:] == (7, "sha256", [b"abc"])
 
 
 def test_a_msgpack_reply_is_an_array_of_tag_and_answer() -> None:
-    request = codec.Request(7, "init", [], False)
-    assert codec.encode(request, (OK, b"abc")) == b"\x92\x07\x92\xd5\x01ok\xc4\x03abc"
+    request = decode(b"\x93\x07\xa4init\x90")
+    assert request.reply((OK, b"abc")) == b"\x92\x07\x92\xd5\x01ok\xc4\x03abc"
 
 
 @given(tag=TAGS)
 def test_a_msgpack_tag_comes_back_as_it_came(tag: Any) -> None:
-    request = codec.decode(msgpack.packb([tag, "init", []]))
-    reply = codec.encode(request, OK)
-    assert reply == msgpack.packb([tag, OK])
+    assert decode(msgpack.packb([tag, "init", []])).reply(OK) == msgpack.packb([tag, OK])
 
 
 def test_atoms_are_ext_type_1() -> None:
@@ -100,7 +120,7 @@ def test_undefined_is_an_atom() -> None:
 
 
 def test_a_string_of_msgpack_is_no_binary() -> None:
-    request = codec.decode(msgpack.packb([0, "sha256", ["text"]]))
+    request = decode(msgpack.packb([0, "sha256", ["text"]]))
     assert perform(request.operation, request.args) == BADARG
 
 
@@ -111,13 +131,126 @@ def test_a_notice_is_an_array_of_its_terms() -> None:
 @given(payload=st.binary(min_size=1, max_size=64))
 def test_garbage_is_a_request_or_a_protocol_error(payload: bytes) -> None:
     with suppress(ProtocolError):
-        assert isinstance(codec.decode(payload), codec.Request)
+        assert len(codec.decode(payload)) == 4
 
 
 @given(garbage=st.binary(max_size=64))
 def test_garbage_in_the_external_term_format_is_a_request_or_a_protocol_error(garbage: bytes) -> None:
     with suppress(ProtocolError):
-        assert isinstance(codec.decode(b"\x83" + garbage), codec.Request)
+        assert len(codec.decode(b"\x83" + garbage)) == 4
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_request_in_a_piece_of_a_stream_is_a_request(size: int) -> None:
+    for payload in (msgpack.packb([7, "sha256", [bytes(size)]]), etf_sha256(7, bytes(size))):
+        piece = memoryview(b"before" + payload + b"behind")[6:-6]
+        request = decode(piece)
+        assert request[1:] == (7, "sha256", [bytes(size)])
+        assert all(type(argument) is bytes for argument in request.args)
+        assert request.reply(OK) == decode(payload).reply(OK)
+
+
+def test_a_request_does_not_hold_the_stream_it_came_in() -> None:
+    stream = bytearray(msgpack.packb([b"tag", "sha256", [bytes(100_000)]]))
+    with memoryview(stream) as piece:
+        request = decode(piece)
+    stream.clear()  # BufferError while anything views it
+    assert request[1:] == (b"tag", "sha256", [bytes(100_000)])
+
+
+def test_requests_of_both_codecs_are_answered_in_any_order() -> None:
+    one, other = decode(msgpack.packb([1, "init", []])), etf_request(2, OtpErlangAtom("init"), [])
+    assert one.reply(OK) == msgpack.packb([1, OK])
+    assert other.reply(OK) == etf((2, OtpErlangAtom("ok")))
+    assert one.reply(OK) == msgpack.packb([1, OK])
+
+
+def test_a_reply_that_is_no_term_leaves_nothing_in_the_next() -> None:
+    request = decode(msgpack.packb([1, "init", []]))
+    with pytest.raises(TypeError):
+        request.reply((OK, b"secret", object()))
+    assert request.reply(OK) == msgpack.packb([1, OK])
+
+
+def test_the_memory_of_a_long_reply_is_given_back() -> None:
+    request, long = decode(msgpack.packb([1, "init", []])), bytes(16 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        request.reply((OK, long))
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak > len(long), "its memory is not seen"
+    assert held < len(long) // 4
+
+
+# --- Batches ---
+
+
+def test_a_batch_of_msgpack_has_calls_of_name_and_arguments() -> None:
+    calls = [["sha256", [b"abc"]], ["init", []]]
+    assert decode(msgpack.packb([7, "batch", calls]))[1:] == (7, codec.BATCH, calls)
+
+
+def test_a_batch_of_etf_has_the_same_calls() -> None:
+    calls = [(OtpErlangAtom("sha256"), [OtpErlangBinary(b"abc")]), (OtpErlangAtom("init"), [])]
+    assert etf_request(7, OtpErlangAtom("batch"), calls)[1:] == (
+        7,
+        codec.BATCH,
+        [["sha256", [b"abc"]], ["init", []]],
+    )
+
+
+def test_the_bytes_of_a_batch_of_etf() -> None:
+    call = b"\x68\x02\x77\x04init\x6a"
+    request = decode(b"\x83\x68\x03\x61\x07\x77\x05batch\x6c\x00\x00\x00\x02" + call + call + b"\x6a")
+    assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
+    assert request.reply([OK, OK]) == b"\x83\x68\x02\x61\x07\x6c\x00\x00\x00\x02" + b"\x77\x02ok" * 2 + b"\x6a"
+
+
+def test_the_bytes_of_a_batch_of_msgpack() -> None:
+    request = decode(b"\x93\x07\xa5batch\x92" + b"\x92\xa4init\x90" * 2)
+    assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
+    assert request.reply([OK, OK]) == b"\x92\x07\x92" + b"\xd5\x01ok" * 2
+
+
+def test_the_name_in_a_call_of_etf_is_an_atom() -> None:
+    names = [OtpErlangAtom("init"), OtpErlangBinary(b"init"), b"init", 1, None]
+    answers = perform_etf("batch", [(name, []) for name in names])
+    unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
+    assert answers == [OtpErlangAtom("ok"), unknown, unknown, unknown, unknown]
+
+
+def test_a_batch_inside_a_batch_of_etf_is_unknown() -> None:
+    batch, init = OtpErlangAtom("batch"), OtpErlangAtom("init")
+    unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
+    assert perform_etf("batch", [(batch, [(init, [])]), (init, [])]) == [unknown, OtpErlangAtom("ok")]
+
+
+def test_an_empty_batch_of_etf_is_answered_by_an_empty_list() -> None:
+    assert perform_etf("batch", []) == []
+
+
+MALFORMED_ETF_BATCHES: dict[str, Any] = {
+    "a number for a call": [1],
+    "numbers, which come as a string": b"\x00\x01",
+    "a call of nothing": [()],
+    "a call that is an empty list": [[]],
+    "a call without arguments": [(OtpErlangAtom("init"),)],
+    "a call of three": [(OtpErlangAtom("init"), [], [])],
+    "a name for a call": [OtpErlangAtom("init")],
+    "one bad call behind a good one": [(OtpErlangAtom("init"), []), 1000],
+    "a binary": OtpErlangBinary(b"init"),
+    "an atom": OtpErlangAtom("init"),
+    "undefined": None,
+    "a map": {1: 2},
+    "an improper list": OtpErlangList([1, 2], improper=True),
+}
+
+
+@pytest.mark.parametrize("calls", MALFORMED_ETF_BATCHES.values(), ids=MALFORMED_ETF_BATCHES)
+def test_a_malformed_batch_of_etf_is_badarg(calls: Any) -> None:
+    assert perform_etf("batch", calls) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
 
 
 NO_REQUESTS: dict[str, bytes] = {
@@ -150,7 +283,7 @@ def test_a_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -> Non
 def test_a_msgpack_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
     payload = b"\x93" + b"\x91" * depth + b"\x01" + b"\xa4init\x90"
     try:
-        reply = codec.encode(codec.decode(payload), OK)
+        reply = decode(payload).reply(OK)
     except ProtocolError:
         return
     assert reply == b"\x92" + b"\x91" * depth + b"\x01" + b"\xd5\x01ok"
@@ -162,20 +295,19 @@ def test_a_msgpack_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
 @pytest.mark.parametrize("tag", ETF_TAGS.values(), ids=ETF_TAGS)
 def test_an_etf_tag_comes_back_as_it_came(tag: Any) -> None:
     request = etf_request(tag, OtpErlangAtom("init"), [])
-    assert codec.encode(request, OK) == etf((tag, OtpErlangAtom("ok")))
+    assert request.reply(OK) == etf((tag, OtpErlangAtom("ok")))
 
 
 def test_an_atom_of_latin_1_comes_back_as_it_came() -> None:
     atom = b"\x64\x00\x02\xe4\xf6"  # ATOM_EXT
-    request = codec.decode(b"\x83\x68\x03" + atom + b"\x77\x04init\x6a")
+    request = decode(b"\x83\x68\x03" + atom + b"\x77\x04init\x6a")
     assert request.operation == "init"
-    assert erlang.binary_to_term(codec.encode(request, OK))[0].value == b"\xe4\xf6"
+    assert erlang.binary_to_term(request.reply(OK))[0].value == b"\xe4\xf6"
 
 
 def test_an_etf_reply_is_a_tuple_of_tag_and_answer() -> None:
     request = etf_request(7, OtpErlangAtom("init"), [])
-    assert request.is_etf
-    assert codec.encode(request, (OK, (1, b"abc", codec.UNDEFINED))) == (
+    assert request.reply((OK, (1, b"abc", codec.UNDEFINED))) == (
         b"\x83\x68\x02\x61\x07\x68\x02\x77\x02ok\x68\x03\x61\x01\x6d\x00\x00\x00\x03abc\x77\x09undefined"
     )
 
@@ -190,7 +322,7 @@ def test_an_etf_argument_undefined_is_the_atom() -> None:
 
 def test_etf_atoms_are_atoms_in_both_encodings() -> None:
     latin = b"\x83\x68\x03\x61\x00\x64\x00\x04init\x6c\x00\x00\x00\x01\x73\x01a\x6a"
-    assert codec.decode(latin) == (0, "init", [codec.atom("a")], True)
+    assert decode(latin)[1:] == (0, "init", [codec.atom("a")])
 
 
 def test_a_string_of_etf_is_a_list_and_no_binary() -> None:
@@ -267,7 +399,7 @@ def test_an_etf_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -
 def test_an_etf_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
     tag = b"\x68\x01" * depth + b"\x6a"
     try:
-        reply = codec.encode(codec.decode(b"\x83\x68\x03" + tag + b"\x77\x04init\x6a"), OK)
+        reply = decode(b"\x83\x68\x03" + tag + b"\x77\x04init\x6a").reply(OK)
     except ProtocolError:
         return
     assert reply == b"\x83\x68\x02" + tag + b"\x77\x02ok"

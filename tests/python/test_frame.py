@@ -1,7 +1,11 @@
 """`{packet, 4}` frames: any cut of the stream gives the same payloads, and the limit holds at the header."""
 
+import sys
+from collections.abc import Sequence
+
 import pytest
-from hypothesis import given
+from held import binaries
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signal_port import frame
@@ -9,6 +13,16 @@ from signal_port.errors import ProtocolError
 from signal_port.limits import MAX_FRAME
 
 PAYLOADS = st.lists(st.binary(max_size=40), max_size=8)
+LONG = 64 * 1024  # bytes; from here on a stream is not copied to be cut
+SIZES = st.sampled_from([0, 1, 40, LONG - 5, LONG - 4, LONG - 3, LONG, LONG + 1, 3 * LONG])
+
+
+def feed(unpacker: frame.Unpacker, stream: bytes, cuts: Sequence[int]) -> list[bytes]:
+    """Return the payloads of a stream that comes in pieces."""
+    received: list[bytes] = []
+    for start, stop in zip([0, *cuts], [*cuts, len(stream)]):
+        received += map(bytes, unpacker.feed(stream[start:stop]))
+    return received
 
 
 def framed(payload: bytes) -> bytes:
@@ -24,20 +38,14 @@ def test_a_stream_cut_anywhere_gives_its_payloads(payloads: list[bytes], data: s
     stream = b"".join(map(framed, payloads))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     unpacker = frame.Unpacker()
-    received: list[bytes] = []
-    for start, stop in zip([0, *cuts], [*cuts, len(stream)]):
-        received += unpacker.feed(stream[start:stop])
+    assert feed(unpacker, stream, cuts) == payloads
     unpacker.close()
-    assert received == payloads
 
 
 @given(payloads=PAYLOADS)
 def test_a_stream_of_single_bytes_gives_its_payloads(payloads: list[bytes]) -> None:
-    unpacker = frame.Unpacker()
-    received: list[bytes] = []
-    for byte in b"".join(map(framed, payloads)):
-        received += unpacker.feed(bytes([byte]))
-    assert received == payloads
+    stream = b"".join(map(framed, payloads))
+    assert feed(frame.Unpacker(), stream, range(len(stream))) == payloads
 
 
 def test_a_payload_comes_out_with_its_last_byte() -> None:
@@ -71,7 +79,7 @@ def test_the_limit_without_another_is_the_package_s() -> None:
 
 
 def test_the_payloads_before_a_length_over_the_limit_come_out() -> None:
-    received = []
+    received: list[bytes | memoryview] = []
     with pytest.raises(ProtocolError):
         for payload in frame.Unpacker(5).feed(framed(b"one") + framed(b"two") + frame.header(6)):
             received.append(payload)
@@ -98,3 +106,101 @@ def test_a_long_frame_in_many_chunks_is_whole() -> None:
     stream = framed(payload)
     received = [out for start in range(0, len(stream), 1000) for out in unpacker.feed(stream[start : start + 1000])]
     assert received == [payload]
+
+
+# --- Long streams ---
+
+
+def long_payload(size: int, seed: int) -> bytes:
+    """Return bytes of which no two pieces of a size are alike where it matters: at the cuts."""
+    block = bytes((seed + index) % 251 for index in range(251))
+    return (block * (size // 251 + 1))[:size]
+
+
+@settings(max_examples=60)
+@given(sizes=st.lists(SIZES, max_size=5), data=st.data())
+def test_a_stream_of_long_frames_cut_anywhere_gives_its_payloads(sizes: list[int], data: st.DataObject) -> None:
+    payloads = [long_payload(size, seed) for seed, size in enumerate(sizes)]
+    stream = b"".join(map(framed, payloads))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    unpacker = frame.Unpacker()
+    assert feed(unpacker, stream, cuts) == payloads
+    unpacker.close()
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 5, LONG, LONG + 3, LONG + 4, LONG + 5, LONG + 7, LONG + 8, LONG + 9])
+def test_a_long_frame_between_two_others_may_be_cut_at_its_edges(cut: int) -> None:
+    payloads = [b"ab", long_payload(LONG, 1), b"cd"]
+    unpacker = frame.Unpacker()
+    assert feed(unpacker, b"".join(map(framed, payloads)), [6 + cut]) == payloads
+    unpacker.close()
+
+
+def test_a_long_frame_is_not_copied_to_be_cut_out() -> None:
+    stream = framed(long_payload(2 * LONG, 0))
+    (payload,) = frame.Unpacker().feed(stream)
+    assert isinstance(payload, memoryview)
+    assert payload.obj is stream
+
+
+def test_short_frames_come_as_bytes() -> None:
+    assert [type(payload) for payload in frame.Unpacker().feed(framed(b"abc") * 3)] == [bytes] * 3
+
+
+def test_the_limit_holds_in_a_long_stream_too() -> None:
+    received: list[bytes] = []
+    with pytest.raises(ProtocolError, match=f"{LONG + 1} bytes is over the limit of {LONG}"):
+        for payload in frame.Unpacker(LONG).feed(framed(bytes(LONG)) * 2 + frame.header(LONG + 1)):
+            received.append(bytes(payload))
+    assert received == [bytes(LONG)] * 2
+
+
+@pytest.mark.parametrize("size", [40, 3 * LONG])
+@pytest.mark.parametrize("cut", [0, 2, 4, 20])
+def test_nothing_of_a_stream_is_held_when_its_frames_are_out(size: int, cut: int) -> None:
+    stream, unpacker = framed(bytes(size)), frame.Unpacker()
+    pieces = [piece for piece in (stream[:cut], stream[cut:]) if piece]
+    before = [*map(sys.getrefcount, pieces)]
+    for piece in pieces:
+        for payload in unpacker.feed(piece):
+            assert len(payload) == size
+            del payload
+    del piece
+    assert [*map(sys.getrefcount, pieces)] == before
+    assert binaries(vars(unpacker)) == []
+
+
+# --- missing ---
+
+
+def test_between_two_frames_a_header_is_missing() -> None:
+    unpacker = frame.Unpacker()
+    assert unpacker.missing == frame.HEADER_SIZE
+    list(unpacker.feed(framed(b"abc")))
+    assert unpacker.missing == frame.HEADER_SIZE
+
+
+@given(payloads=PAYLOADS, data=st.data())
+def test_missing_is_the_rest_of_the_header_or_of_the_frame(payloads: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(map(framed, payloads))
+    ends = [sum(len(framed(payload)) for payload in payloads[:index]) for index in range(len(payloads) + 1)]
+    unpacker, start = frame.Unpacker(), 0
+    for stop in sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10))):
+        list(unpacker.feed(stream[start:stop]))
+        begun = max(end for end in ends if end <= stop)
+        header = begun + frame.HEADER_SIZE
+        expected = header if stop < header else min(end for end in ends if end > stop)
+        assert unpacker.missing == expected - stop
+        start = stop
+
+
+@given(payloads=PAYLOADS)
+def test_who_reads_what_is_missing_reads_no_byte_of_the_next_frame(payloads: list[bytes]) -> None:
+    stream = b"".join(map(framed, payloads))
+    unpacker, received, at = frame.Unpacker(), list[bytes](), 0
+    while at < len(stream):
+        size = unpacker.missing
+        received += map(bytes, unpacker.feed(stream[at : at + size]))
+        at += size
+    assert at == len(stream)
+    assert received == payloads

@@ -1,10 +1,14 @@
 """The command line, and what an installation says that cannot serve."""
 
 import ast
+import os
+import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from child import PACKAGE, WORKER, code, python, terms
+from child import PACKAGE, TIMEOUT, WORKER, code, python, terms
 
 from signal_port import __main__, __version__
 
@@ -32,17 +36,90 @@ def test_it_runs_by_its_folder_too() -> None:
     assert python("-I", "-B", str(PACKAGE), "version") == python("-m", "signal_port", "version")
 
 
-@pytest.mark.parametrize(
-    "arguments", ["", "help", "--help", "version now", "worker many", "worker -1", "worker 1 2", "worker 1.5"]
-)
+NO_COMMANDS = [
+    *["", "help", "--help", "version now", "1 worker"],
+    *["worker many", "worker -1", "worker +1", "worker 1.5", "worker 1_0", "worker 0x10"],
+    *["worker 1000 many", "worker 1000 -1", "worker 1000 1.5", "worker many 1000", "worker 1000 0 0"],
+]
+
+
+@pytest.mark.parametrize("arguments", NO_COMMANDS)
 def test_anything_else_is_answered_with_the_usage(arguments: str) -> None:
     ended = python("-m", "signal_port", *arguments.split())
     assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
 
 
-def test_a_limit_in_other_digits_is_answered_with_the_usage() -> None:
-    ended = python("-m", "signal_port", "worker", "\u00b2")
+@pytest.mark.parametrize("arguments", [["\u00b2"], ["\u0663"], ["1000", "\u00b2"], [""], ["1000", ""], [" 1000"]])
+def test_a_number_in_other_digits_is_answered_with_the_usage(arguments: list[str]) -> None:
+    ended = python("-m", "signal_port", "worker", *arguments)
     assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["1000"], ["1000", "0"], ["1000", "50"]])
+def test_a_worker_takes_a_limit_and_a_time_to_stay_awake(arguments: list[str]) -> None:
+    ended = python("-m", "signal_port", "worker", *arguments)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert terms(ended.stdout)[0][0] == "ready"
+
+
+def test_a_worker_at_a_terminal_says_who_starts_it() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, *WORKER]
+    ended = subprocess.run(command, stdin=theirs, capture_output=True, timeout=TIMEOUT, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert (ended.returncode, ended.stdout) == (USAGE_STATUS, b"")
+    assert ended.stderr.startswith(b"signal-port: it is started by an Erlang VM")
+
+
+def test_a_worker_without_standard_input_says_so() -> None:
+    ended = python(*code("import os", "os.close(0)", *run("worker")))
+    assert ended == (USAGE_STATUS, b"", "signal-port: standard input or output is closed\n")
+
+
+# --- Pipes ---
+
+
+def test_a_pipe_is_widened() -> None:
+    fcntl = pytest.importorskip("fcntl")
+    if not hasattr(fcntl, "F_GETPIPE_SZ"):
+        pytest.skip("this system widens no pipes")
+    ends = os.pipe()
+    before = fcntl.fcntl(ends[0], fcntl.F_GETPIPE_SZ)
+    __main__.widen(ends[0])
+    after = fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ)
+    for end in ends:
+        os.close(end)
+    # A user with many pipes open is refused, and the pipe stays as it was.
+    assert after in (before, __main__.PIPE_SIZE)
+    assert os.geteuid() != 0 or after == __main__.PIPE_SIZE
+
+
+def test_what_is_no_pipe_stays_as_it_is(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    one, other = socket.socketpair()
+    with one, other:
+        for descriptor in (file, one.fileno()):
+            __main__.widen(descriptor)
+            os.write(descriptor, b"still")
+        assert other.recv(5) == b"still"
+    os.close(file)
+    __main__.widen(file)  # closed
+    assert (tmp_path / "file").read_bytes() == b"still"
+
+
+def test_a_system_that_widens_no_pipes_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.delattr(fcntl, "F_SETPIPE_SZ", raising=False)
+    ends = os.pipe()
+    __main__.widen(ends[0])
+    for end in ends:
+        os.close(end)
+
+
+def test_a_system_without_fcntl_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    __main__.widen(0)
 
 
 # --- A Python that lacks something ---

@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import erlang
+import msgpack
 import pytest
 import vectors
+from erlang import OtpErlangAtom, OtpErlangBinary
+from hypothesis import given
+from hypothesis import strategies as st
+from msgpack import ExtType
 from vectors import BADARG, Recorded
 
+from signal_port import codec
 from signal_port.codec import UNDEFINED, atom
 from signal_port.operations import OPERATIONS, perform
 
@@ -169,3 +176,142 @@ def test_types_are_checked_before_sizes() -> None:
 
 def test_the_pre_key_info_is_checked_before_the_session() -> None:
     assert perform("dr_encrypt_prekey", [b"no session", b"", [0, UNDEFINED, 0, b"short"]]) == BADARG
+
+
+def test_an_operation_s_types_are_those_of_the_contract() -> None:
+    wire = {"binary": bytes, "int32": int, "integer": int, "pre_key_info": list}
+    assert {name: row.types for name, row in OPERATIONS.items()} == {
+        name: [wire[kind] for kind in types] for name, types in TYPES.items()
+    }
+
+
+def test_the_arguments_given_are_left_as_they_were() -> None:
+    args: list[Any] = [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
+    perform("dr_encrypt_prekey", args)
+    assert args == [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
+
+
+# --- Batches ---
+
+
+def test_a_batch_is_answered_by_its_calls_answers_in_order() -> None:
+    calls: list[Any] = [["sha256", [b"%d" % number]] for number in range(1000)]
+    assert perform("batch", calls) == [perform("sha256", [b"%d" % number]) for number in range(1000)]
+
+
+def test_an_empty_batch_is_answered_by_an_empty_list() -> None:
+    assert perform("batch", []) == []
+
+
+def test_a_call_that_is_refused_leaves_the_others_alone() -> None:
+    calls = [
+        ["init", []],
+        ["sign_data", [b"", b""]],
+        ["no_such", []],
+        ["sha256", []],
+        ["sha256", ["text"]],
+        ["generate_pre_key", [2**31]],
+        ["init", []],
+    ]
+    invalid = (atom("error"), atom("invalid_private_key"))
+    assert perform("batch", calls) == [OK, invalid, UNKNOWN, BADARG, BADARG, BADARG, OK]
+
+
+def test_a_batch_inside_a_batch_is_an_unknown_operation() -> None:
+    assert perform("batch", [["batch", [["init", []]]], ["batch", []], ["init", []]]) == [UNKNOWN, UNKNOWN, OK]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_outside_the_table_is_an_unknown_operation_in_a_batch_too(name: Any) -> None:
+    assert perform("batch", [[name, [b""]], ["init", []]]) == [UNKNOWN, OK]
+
+
+NO_CALLS: list[Any] = [None, 0, 1, b"", b"ab", "", "ab", {}, {"init": 1, "x": 2}, UNDEFINED, [], ["init"]]
+
+
+@pytest.mark.parametrize("call", [*NO_CALLS, ["init", [], []]], ids=repr)
+def test_a_malformed_call_makes_the_whole_batch_badarg(call: Any) -> None:
+    assert perform("batch", [["init", []], call]) == BADARG
+
+
+def test_nothing_of_a_malformed_batch_is_performed(monkeypatch: pytest.MonkeyPatch) -> None:
+    performed: list[bytes] = []
+    monkeypatch.setitem(OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=performed.append))
+    assert perform("batch", [["sha256", [b"first"]], ["sha256"]]) == BADARG
+    assert performed == []
+
+
+@pytest.mark.parametrize("calls", [None, 1, b"", "", "ab", (), {}, {"init": []}, UNDEFINED], ids=repr)
+def test_a_batch_that_is_no_list_is_badarg(calls: Any) -> None:
+    assert perform("batch", calls) == BADARG
+
+
+@pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED], ids=repr)
+def test_a_call_whose_arguments_are_no_list_is_badarg(args: Any) -> None:
+    assert perform("batch", [["init", args], ["init", []]]) == [BADARG, OK]
+
+
+def test_a_batch_is_no_operation_of_the_table() -> None:
+    assert codec.BATCH not in OPERATIONS
+
+
+# Operations that answer the same each time.
+STEADY = [
+    name
+    for name in TYPES
+    if not name.startswith(("generate", "dr_", "process", "create", "encrypt")) or name == "dr_decrypt"
+]
+ARGUMENTS = st.one_of(
+    st.binary(max_size=70),
+    st.sampled_from([bytes(32), bytes(64), bytes(range(32)), b"\x09" + bytes(31), bytes(7740)]),
+    st.integers(-(2**31), 2**32),
+    st.just(UNDEFINED),
+)
+RIGHT_ARGUMENTS = {
+    "binary": st.binary(max_size=70) | st.sampled_from([bytes(32), bytes(64), bytes(range(32))]),
+    "int32": st.integers(-(2**31), 2**31 - 1),
+    "integer": st.integers(-10, 200),
+}
+CALLS = st.one_of(
+    st.sampled_from(STEADY).flatmap(
+        lambda name: st.tuples(st.just(name), st.tuples(*(RIGHT_ARGUMENTS[kind] for kind in TYPES[name])).map(list))
+    ),
+    st.tuples(st.sampled_from([*STEADY, "batch", "no_such"]), st.lists(ARGUMENTS, max_size=6)),
+).map(list)
+
+
+@given(calls=st.lists(CALLS, max_size=8))
+def test_a_call_is_answered_alone_as_in_a_batch(calls: list[Any]) -> None:
+    alone = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
+    assert perform("batch", calls) == alone
+
+
+@given(calls=st.lists(CALLS, max_size=8))
+def test_a_batch_is_answered_alike_in_both_codecs(calls: list[Any]) -> None:
+    in_msgpack = msgpack.packb([0, "batch", calls])
+    in_etf = bytes(
+        erlang.term_to_binary(
+            (0, OtpErlangAtom("batch"), [(OtpErlangAtom(name), [*map(etf_term, args)]) for name, args in calls])
+        )
+    )
+    answers = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
+    assert reply(in_msgpack) == msgpack.packb([0, answers])
+    assert reply(in_etf) == bytes(erlang.term_to_binary((0, [*map(etf_term, answers)])))
+
+
+def reply(payload: bytes) -> bytes:
+    """Return the payload that answers one."""
+    encode, tag, operation, args = codec.decode(payload)
+    return encode(tag, perform(operation, args))
+
+
+def etf_term(term: Any) -> Any:
+    """Return a term of the wire as `erlang_py` wants it."""
+    match term:
+        case bytes():
+            return OtpErlangBinary(term)
+        case ExtType():
+            return OtpErlangAtom(term.data.decode())
+        case tuple():
+            return tuple(map(etf_term, term))
+    return term

@@ -34,7 +34,7 @@ def crash(body: str) -> tuple[str, ...]:
         "from signal_port import __main__, operations",
         "def answer(data):",
         f"    {body}",
-        "operations.OPERATIONS['sha256'] = operations.OPERATIONS['sha256']._replace(answer=answer)",
+        "operations.OPERATIONS['sha256'] = operations.OPERATIONS['sha256']._replace(function=answer, is_term=True)",
         "sys.exit(__main__.work())",
     )
 
