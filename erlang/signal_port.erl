@@ -64,7 +64,7 @@
 -opaque request_id() :: signal_port_request:id().
 -type option() ::
     {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
-    | {call_timeout, timeout()} | {stall_timeout, pos_integer()} | {start_timeout, pos_integer()}
+    | {busy_wait, auto | non_neg_integer()} | {call_timeout, timeout()} | {stall_timeout, pos_integer()} | {start_timeout, pos_integer()}
     | {max_frame, pos_integer()}.
 
 %% --- The short names, and what the NIF has not ---
@@ -262,12 +262,12 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 %% --- Many at once, and in flight ---
 
 %% @doc Makes many calls at once, and returns their answers in the same order: one message to many sessions, say. They
-%% travel together, up to 64 in a frame, and are spread over the workers. Each is answered by itself, as if it were alone; all are checked for `badarg'
-%% before any is sent. A bridge's own error, and `call_timeout', are those of a frame. Calls that depend on each other, two
-%% messages in one session say, do not belong in one batch.
+%% travel together, up to 64 in a frame, and are spread over the workers. Each is answered as if it were alone, but that
+%% `call_timeout', and with it `{error, timeout}', is of a frame; all are checked for `badarg' before any is sent. Calls that
+%% depend on each other, two messages in one session say, do not belong in one batch.
 -spec batch([{operation(), Args :: [term()]}]) -> [Answer :: term()].
 batch(Calls) ->
-    Checked = [checked(Call) || Call <- Calls],
+    Checked = all_checked(Calls),
     case signal_port_pool:nif(sha256) of
         undefined -> signal_port_batch:call([Request || {_, _, Request} <- Checked]);
         _ -> [call(Operation, Args) || {Operation, Args, _} <- Checked]
@@ -282,6 +282,7 @@ send_request(Operation, Args) ->
 %% @doc The same, with the milliseconds that the call may take in all in place of `call_timeout'.
 -spec send_request(operation(), Args :: [term()], default | timeout()) -> request_id().
 send_request(Name, Args, Timeout) ->
+    is_timeout(Timeout) orelse error(badarg),
     {Operation, _, Request} = checked({Name, Args}),
     signal_port_request:send(case signal_port_pool:nif(Operation) of
         undefined -> fun() -> signal_port_pool:call(Request, Timeout) end;
@@ -340,6 +341,13 @@ checked({encrypt, Args}) -> checked({dr_encrypt, Args});
 checked({decrypt, Args}) -> checked({dr_decrypt, Args});
 checked({Operation, Args}) -> {Operation, Args, signal_port_wire:request(Operation, Args)};
 checked(_) -> error(badarg).
+
+all_checked([Call | Calls]) -> [checked(Call) | all_checked(Calls)];
+all_checked([]) -> [];
+all_checked(_) -> error(badarg).
+
+is_timeout(Timeout) when is_integer(Timeout) -> 0 =< Timeout andalso Timeout =< 16#FFFFFFFF;
+is_timeout(Timeout) -> Timeout =:= infinity orelse Timeout =:= default.
 
 call(Operation, Args) ->
     case signal_port_pool:nif(Operation) of

@@ -50,11 +50,14 @@ answers([Request]) ->
     [signal_port_pool:call(Request)];
 answers(Requests) ->
     case signal_port_pool:call(signal_port_wire:batch(Requests)) of
-        {error, too_large} ->  % the answers may be longer than the requests; each by itself need not be too long
+        Answers when tuple_size(Answers) =:= length(Requests), element(1, Answers) =/= error ->
+            tuple_to_list(Answers);
+        {error, Why} when Why =:= too_large; Why =:= unavailable ->
+            %% The answers together are too long, or one of the requests is deadly: the others shall not suffer for it.
             {Half, Rest} = lists:split(length(Requests) div 2, Requests),
             answers(Half) ++ answers(Rest);
-        {error, _} = Error ->
-            [Error || _ <- Requests];
-        Answers ->
-            tuple_to_list(Answers)
+        {error, timeout} ->
+            [{error, timeout} || _ <- Requests];
+        _ ->
+            [{error, unavailable} || _ <- Requests]  % not one answer for each
     end.

@@ -29,8 +29,8 @@ pack(Payload) ->
 new(MaxFrame) ->
     #stream{max_frame = MaxFrame}.
 
-%% @doc Takes the next bytes of a stream; returns the payloads that are whole now.
--spec feed(binary(), stream()) -> {[Payload :: binary()], stream()} | too_long.
+%% @doc Takes the next bytes of a stream; returns the payloads that are whole now. After one that is too long nothing comes.
+-spec feed(binary(), stream()) -> {[Payload :: binary()], stream() | too_long}.
 feed(Bytes, #stream{chunks = Chunks, size = Size, wanted = Wanted} = Stream) ->
     case {Chunks, Size + byte_size(Bytes)} of
         {[], _} -> payloads(Bytes, [], Stream);
@@ -42,8 +42,8 @@ feed(Bytes, #stream{chunks = Chunks, size = Size, wanted = Wanted} = Stream) ->
 join(Chunks) ->
     iolist_to_binary(lists:reverse(Chunks)).
 
-payloads(<<Size:(?HEADER_SIZE * 8), _/binary>>, _Payloads, #stream{max_frame = MaxFrame}) when Size > MaxFrame ->
-    too_long;
+payloads(<<Size:(?HEADER_SIZE * 8), _/binary>>, Payloads, #stream{max_frame = MaxFrame}) when Size > MaxFrame ->
+    {lists:reverse(Payloads), too_long};
 payloads(<<Size:(?HEADER_SIZE * 8), Payload:Size/binary, Rest/binary>>, Payloads, Stream) ->
     payloads(Rest, [Payload | Payloads], Stream);
 payloads(<<>>, Payloads, Stream) ->

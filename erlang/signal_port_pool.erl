@@ -133,7 +133,9 @@ least_busy([], Best, _Fewest) ->
     Best.
 
 send(Pid, Counters, Request, Deadline) ->
-    Alias = signal_port_worker:send(Pid, Counters, Request),
+    %% Made in this function, so that the receive need not look at the messages that were there before.
+    Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
+    signal_port_worker:send(Pid, Counters, Alias, Request),
     receive
         {Alias, bystander} ->
             {ended, ?BYSTANDER};

@@ -46,8 +46,8 @@ operations() ->
 %% @doc A request without its tag. Raises badarg, with no argument in the stack trace, where one is not of its type.
 -spec request(atom(), [term()]) -> request().
 request(Operation, Args) ->
-    Name = atom_to_binary(Operation),
     Types = types(Operation),
+    Name = atom_to_binary(Operation),
     [<<5:3, (byte_size(Name)):5, Name/binary, 9:4, (length(Types)):4>> | arguments(Types, Args)].
 
 %% @doc One request of 1 to 65535; its answer is the tuple of their answers.

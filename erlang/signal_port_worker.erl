@@ -10,13 +10,14 @@
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/3, liar/1]).
+-export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/4, liar/1]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 -export_type([counters/0]).
 
 -define(PROTOCOL, 1).
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
 -define(WRITE_AGAIN, 5).    % milliseconds
+-define(LONG, 1024 * 1024). % bytes
 
 %% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
 -define(ENVIRONMENT, [{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}]).
@@ -40,7 +41,7 @@
     open = queue:new() :: queue:queue(reference()),  % aliases of the callers not answered yet, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
     due = 0 :: non_neg_integer(),                    % tag of the next reply
-    stream :: signal_port_frame:stream(),            % what has come and is not a whole frame
+    stream :: signal_port_frame:stream() | too_long, % what has come and is not a whole frame
     held = [] :: [iodata()],                         % frames that the full pipe did not take yet, latest first
     will_write = false :: boolean()                  % a timer for them is running
 }).
@@ -58,14 +59,13 @@ start_link(Pool, Counters, Config) ->
 new_counters() ->
     counters:new(3, []).
 
-%% @doc Sends a request. The caller gets `{Alias, Answer}', the answer encoded, or `{Alias, bystander}', or 'DOWN' with the
-%% alias as its monitor.
--spec send(pid(), counters(), signal_port_wire:request()) -> Alias :: reference().
-send(Worker, Counters, Request) ->
-    Alias = monitor(process, Worker, [{alias, reply_demonitor}]),
+%% @doc Sends a request. Whoever made the alias, a monitor of the worker, gets `{Alias, Answer}', the answer encoded, or
+%% `{Alias, bystander}', or 'DOWN'.
+-spec send(pid(), counters(), Alias :: reference(), signal_port_wire:request()) -> ok.
+send(Worker, Counters, Alias, Request) ->
     counters:add(Counters, ?SENT, 1),
     Worker ! {call, Alias, Request},
-    Alias.
+    ok.
 
 %% @doc How many calls have been given to the OS process.
 -spec taken(counters()) -> non_neg_integer().
@@ -113,14 +113,12 @@ guarded({os_pid, OsPid}, StallTimeout, #state{pool = Pool, counters = Counters} 
 guarded(undefined, _StallTimeout, State) ->
     State.  % it has ended already: the message about that is there
 
--spec handle_info(term(), #state{}) -> {noreply, #state{}} | stop().
+-spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
 handle_info({call, Alias, Request}, State) ->
     {noreply, write(take_all(take(Alias, Request, State)))};
 handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
-    case signal_port_frame:feed(Bytes, Stream) of
-        {Frames, Rest} -> received(Frames, State#state{stream = Rest});
-        too_long -> stop(garbage, State)
-    end;
+    {Frames, Rest} = signal_port_frame:feed(Bytes, Stream),
+    release(Frames, received(Frames, State#state{stream = Rest}));
 handle_info(write_held, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
@@ -149,6 +147,8 @@ handle_cast(liar, State) ->
 
 %% --- Replies ---
 
+received([], #state{stream = too_long} = State) ->
+    stop(garbage, State);
 received([], State) ->
     {noreply, write(State)};
 received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State) ->
@@ -172,6 +172,10 @@ received([Frame | Frames], #state{ready = false, pool = Pool} = State) ->
         error ->
             stop(garbage, State)
     end.
+
+%% An idle process is not garbage-collected by itself: it would keep a long frame, and the chunks in which that came.
+release([Frame | _], {noreply, State}) when byte_size(Frame) > ?LONG -> {noreply, State, hibernate};
+release(_, Next) -> Next.
 
 %% --- Requests ---
 

@@ -8,7 +8,9 @@ all() ->
     [the_search_finds_what_is_there, a_worker_killed_in_a_call_tells_nothing, a_crashing_caller_tells_nothing,
      a_caller_with_a_wrong_type_tells_nothing, a_garbage_reply_tells_nothing, a_worker_that_exits_tells_nothing,
      a_killed_worker_process_tells_nothing, a_killed_pool_tells_nothing, a_stalled_worker_tells_nothing,
-     status_tells_nothing, a_workers_messages_tell_nothing, info_tells_nothing].
+     status_tells_nothing, a_workers_messages_tell_nothing, info_tells_nothing,
+     a_carrier_tells_nothing, a_carrier_that_ends_tells_nothing, a_carrier_that_fails_tells_nothing,
+     a_batch_with_a_wrong_type_tells_nothing, a_request_with_a_wrong_type_tells_nothing].
 
 init_per_testcase(_, Config) ->
     ok = signal_port_stage:start([{pool_size, 1}]),
@@ -136,6 +138,55 @@ info_tells_nothing(Config) ->
     tells_nothing(Config, {signal_port:info(), ets:tab2list(signal_port_pool)}),
     end_all(Callers).
 
+%% --- Many at once, and in flight ---
+
+a_carrier_tells_nothing(Config) ->
+    start("hangs.py", []),
+    Carriers = carriers(Config),
+    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= length(Carriers) end),
+    [tells_nothing(Config, process_info(Carrier, Item))
+     || Carrier <- Carriers,
+        Item <- [messages, dictionary, backtrace, current_stacktrace, initial_call, links, monitors]],
+    end_all(Carriers).
+
+a_carrier_that_ends_tells_nothing(Config) ->
+    start("hangs.py", [{call_timeout, 200}]),
+    [Killed | Others] = carriers(Config),
+    exit(Killed, kill),
+    signal_port_stage:until(fun() -> not lists:any(fun is_process_alive/1, Others) end),
+    start("exits_on_call.py", []),
+    More = carriers(Config),
+    signal_port_stage:until(fun() -> not lists:any(fun is_process_alive/1, More) end),
+    tells_nothing(Config).
+
+%% As when a NIF refuses its arguments: what fails has them in its stack trace.
+a_carrier_that_fails_tells_nothing(Config) ->
+    start("honest.py", []),
+    Secrets = secrets(Config),
+    [begin
+         Id = signal_port_request:send(Fails),
+         badarg = try signal_port_request:receive_response(Id, 15_000) catch error:Reason -> Reason end
+     end || Fails <- [fun() -> error(badarg, Secrets) end, fun() -> error({badmatch, Secrets}) end,
+                      fun() -> apply(signal_port_wire, no_function, Secrets) end]],
+    tells_nothing(Config).
+
+a_batch_with_a_wrong_type_tells_nothing(Config) ->
+    start("honest.py", []),
+    [Secret, Session, Plain] = secrets(Config),
+    Good = {sign_data, [Secret, Plain]},
+    [crashed(proc_lib:spawn(fun() -> signal_port:batch(Calls) end))
+     || Calls <- [[Good, {sign_data, [Secret, "text"]}], [Good, {encrypt, [Session]}], [Good, {Session, [Plain]}],
+                  [Good, Secret], [Good | Good], Good, Secret, [Secret | Session]]],
+    tells_nothing(Config).
+
+a_request_with_a_wrong_type_tells_nothing(Config) ->
+    start("honest.py", []),
+    [Secret, Session, Plain] = secrets(Config),
+    [crashed(proc_lib:spawn(fun() -> signal_port:send_request(Operation, Args) end))
+     || {Operation, Args} <- [{sign_data, [Secret, "text"]}, {sign_data, Secret}, {encrypt, [Session | Plain]},
+                              {Secret, sign_data}, {[Secret, Plain], sign_data}, {encrypt, {Session, Plain}}]],
+    tells_nothing(Config).
+
 %% --- The search ---
 
 secrets(Config) ->
@@ -188,6 +239,13 @@ callers(Config) ->
     Callers = [proc_lib:spawn(Call) || Call <- Calls],
     signal_port_stage:until(fun() -> not lists:any(fun is_process_alive/1, Callers) orelse has_work() end),
     Callers.
+
+%% The processes behind three requests with secrets; an id names its own.
+carriers(Config) ->
+    [Secret, Session, Plain] = secrets(Config),
+    [Carrier || {Operation, Args} <- [{sign_data, [Secret, Plain]}, {encrypt, [Session, Plain]},
+                                      {decrypt, [Session, Plain]}],
+                {Carrier, _} <- [signal_port:send_request(Operation, Args)]].
 
 has_work() ->
     maps:get(in_flight, signal_port_stage:worker()) > 0 orelse signal_port_stage:restarts() > 0.

@@ -5,6 +5,7 @@
 all() ->
     [request_is_as_the_protocol_says, request_picks_the_size_of_a_binary, request_has_pre_key_information,
      request_keeps_a_length_in_range, request_refuses_an_unknown_operation, request_refuses_a_wrong_count,
+     request_shows_no_argument, batch_is_as_the_protocol_says,
      tag_wraps_at_32_bits, reply_takes_its_own_tag, reply_refuses_another,
      answer_reads_each_form, answer_reads_every_error_of_the_nif, answer_keeps_no_large_frame,
      answer_refuses_what_is_cut_short, answer_refuses_what_is_too_long, answer_refuses_other_types,
@@ -42,6 +43,20 @@ request_refuses_a_wrong_count(_) ->
     badarg = raised(fun() -> signal_port_wire:request(sha256, []) end),
     badarg = raised(fun() -> signal_port_wire:request(sha256, [<<>>, <<>>]) end).
 
+%% Not even one given for the operation's name.
+request_shows_no_argument(_) ->
+    [try signal_port_wire:request(Operation, Args) of
+         Request -> error({made, Request})
+     catch
+         error:badarg:Trace -> [] = [Call || {_, _, Shown, _} = Call <- Trace, not is_integer(Shown)]
+     end || {Operation, Args} <- [{<<7:256>>, [<<8:256>>]}, {[<<7:256>>], sha256}, {sha256, <<7:256>>},
+                                  {sha256, [<<7:256>> | <<8:256>>]}, {exec, [<<7:256>>]}]].
+
+batch_is_as_the_protocol_says(_) ->
+    Requests = [signal_port_wire:request(sha256, [<<"abc">>]), signal_port_wire:request(init, [])],
+    <<16#A5, "batch", 16#DC, 2:16, 16#92, 16#A6, "sha256", 16#91, 16#C4, 3, "abc", 16#92, 16#A4, "init", 16#90>> =
+        iolist_to_binary(signal_port_wire:batch(Requests)).
+
 tag_wraps_at_32_bits(_) ->
     Tag = signal_port_wire:tag(3),
     Tag = signal_port_wire:tag((1 bsl 32) + 3),
@@ -63,6 +78,7 @@ answer_reads_each_form(_) ->
                            {<<"ab">>, <<16#C4, 2, "ab">>}, {<<"ab">>, <<16#C5, 2:16, "ab">>},
                            {<<"ab">>, <<16#C6, 2:32, "ab">>},
                            {ok, <<16#D5, 1, "ok">>}, {undefined, <<16#C7, 9, 1, "undefined">>}, {{}, <<16#90>>},
+                           {{}, <<16#DC, 0:16>>}, {{1, ok}, <<16#DC, 2:16, 1, 16#D5, 1, "ok">>},
                            {{ok, {1, <<>>}}, <<16#92, 16#D5, 1, "ok", 16#92, 1, 16#C4, 0>>}]].
 
 %% The recorded answers have every atom that the NIF has been seen to answer.
@@ -86,11 +102,11 @@ answer_refuses_what_is_cut_short(_) ->
 answer_refuses_what_is_too_long(_) ->
     error = signal_port_wire:answer(<<16#D5, 1, "ok", 0>>).
 
-%% nil, booleans, floats, 64 bits, long arrays, extensions of other types: no answer has them.
+%% nil, booleans, floats, 64 bits, arrays with lengths of 32, long maps, extensions of other types: no answer has them.
 answer_refuses_other_types(_) ->
     [error = signal_port_wire:answer(Bytes)
      || Bytes <- [<<16#C0>>, <<16#C1>>, <<16#C2>>, <<16#C3>>, <<16#CA, 0:32>>, <<16#CB, 0:64>>, <<16#CF, 0:64>>,
-                  <<16#D3, 0:64>>, <<16#DC, 0:16>>, <<16#DD, 0:32>>, <<16#DE, 0:16>>, <<16#DF, 0:32>>,
+                  <<16#D3, 0:64>>, <<16#DD, 0:32>>, <<16#DE, 0:16>>, <<16#DF, 0:32>>,
                   <<16#D5, 2, "ok">>, <<131, 100, 0, 2, "ok">>]].
 
 answer_refuses_random_bytes_or_reads_them(_) ->

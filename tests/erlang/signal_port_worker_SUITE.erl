@@ -5,10 +5,12 @@
 -define(PATIENT, 60_000). % milliseconds; for a time-out that is not to matter
 
 all() ->
-    [a_stand_in_can_be_honest,
+    [a_stand_in_can_be_honest, is_started_as_configured, takes_replies_cut_anywhere, answers_all_that_waited,
+     keeps_no_long_answer,
      ends_a_worker_that_writes_garbage, ends_a_worker_that_answers_garbage, ends_a_worker_that_mixes_up_tags,
      takes_the_first_of_two_replies, ends_a_worker_that_speaks_unasked, ends_a_worker_that_leaves_half_a_frame,
-     ends_a_worker_that_promises_4_gib, ends_a_worker_that_promises_1_gib, makes_no_atom_of_an_answer,
+     ends_a_worker_that_promises_4_gib, ends_a_worker_that_promises_1_gib, takes_an_answer_that_fills_a_frame,
+     ends_a_worker_that_promises_a_byte_too_many, takes_what_came_before_a_lie, makes_no_atom_of_an_answer,
      ends_a_worker_that_exits, ends_a_worker_that_hangs, ends_a_worker_that_is_stopped,
      ends_a_worker_that_closes_its_pipe, ends_a_worker_that_does_not_read, a_busy_worker_is_no_stalled_one,
      an_idle_worker_is_no_stalled_one, a_stopped_idle_worker_is_found_at_its_next_call,
@@ -23,6 +25,43 @@ a_stand_in_can_be_honest(_) ->
     ok = signal_port:init(),
     {ok, <<16#BA7816BF:32, _:28/binary>>} = signal_port:sha256(<<"abc">>),
     undefined = signal_port_stage:last_reason().
+
+%% The path of the Python side depends on where this is installed; what follows it does not.
+is_started_as_configured(_) ->
+    start("tells_its_start.py", [{max_frame, 20_000}, {busy_wait, 77}]),
+    {ok, Told} = signal_port:sha256(<<>>),
+    [Tunables | Arguments] = string:split(Told, "\n", all),
+    [<<"-I">>, <<"-B">>, Path, <<"worker">>, <<"20000">>, <<"77">>] = Arguments,
+    <<"signal_port">> = filename:basename(Path),
+    <<"glibc.malloc.hugetlb=1">> = Tunables.
+
+takes_replies_cut_anywhere(_) ->
+    start("one_byte_at_a_time.py", []),
+    Hash = fun(_) -> signal_port:sha256(<<"abc">>) end,
+    [{ok, <<16#BA7816BF:32, _:28/binary>>} = Answer || Answer <- signal_port_stage:in_parallel(20, Hash)],
+    0 = signal_port_stage:restarts().
+
+%% The calls that a worker finds in its queue go to the other side in one write, in their order.
+answers_all_that_waited(_) ->
+    ok = signal_port_stage:start([{pool_size, 1}]),
+    Worker = signal_port_stage:pid(),
+    Hash = fun(Number) -> signal_port:sha256(binary:copy(<<Number>>, 1000 * (Number rem 30))) end,
+    Expected = [Hash(Number) || Number <- lists:seq(1, 200)],
+    ok = sys:suspend(Worker),
+    Callers = [called(fun() -> Hash(Number) end) || Number <- lists:seq(1, 200)],
+    signal_port_stage:until(fun() -> process_info(Worker, message_queue_len) =:= {message_queue_len, 200} end),
+    ok = sys:resume(Worker),
+    Expected = [answer(Caller) || Caller <- Callers],
+    0 = signal_port_stage:restarts().
+
+%% An idle process is not collected by itself, so it would keep the last long answer, and its pieces, for ever.
+keeps_no_long_answer(_) ->
+    ok = signal_port_stage:start([{pool_size, 1}]),
+    Before = erlang:memory(binary),
+    Call = fun() -> {ok, _, _} = signal_port:aes_gcm_encrypt(<<1:256>>, <<2:96>>, <<0:(32 bsl 23)>>, <<>>, 16) end,
+    {_, Monitor} = spawn_monitor(Call),
+    receive {'DOWN', Monitor, process, _, normal} -> ok end,
+    signal_port_stage:until(fun() -> erlang:memory(binary) - Before < 8 bsl 20 end).
 
 %% --- Each fault ends the worker, and never gives a wrong answer ---
 
@@ -48,12 +87,29 @@ ends_a_worker_that_speaks_unasked(_) ->
 ends_a_worker_that_leaves_half_a_frame(_) ->
     ends("half_a_frame.py", "the worker ended with status 5").
 
-%% The VM waits for as many bytes as a header says, so it is the deadline that ends these two.
+%% The header is enough: were the bytes waited for, the call would time out long before the worker had stalled.
 ends_a_worker_that_promises_4_gib(_) ->
-    ends("oversized_header.py", [{stall_timeout, 500}], ["the worker had requests and answered none"]).
+    ends("oversized_header.py", [{stall_timeout, ?PATIENT}], ["the worker wrote what is not of the protocol"]).
 
 ends_a_worker_that_promises_1_gib(_) ->
-    ends("oversized_frame.py", [{stall_timeout, 500}], ["the worker had requests and answered none"]).
+    ends("oversized_frame.py", [{stall_timeout, ?PATIENT}], ["the worker wrote what is not of the protocol"]).
+
+takes_an_answer_that_fills_a_frame(_) ->
+    start("fills_a_frame.py", [{max_frame, 100_000}]),
+    {ok, Long} = signal_port:sha256(<<>>),
+    99_983 = byte_size(Long),
+    0 = signal_port_stage:restarts().
+
+ends_a_worker_that_promises_a_byte_too_many(_) ->
+    start("fills_a_frame.py", [{max_frame, 100_000}, {stall_timeout, ?PATIENT}]),
+    {error, unavailable} = signal_port:sha256(signal_port_stage:marker()),
+    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0).
+
+%% Or a caller whose answer was there would be the suspect, in the place of the one behind it.
+takes_what_came_before_a_lie(_) ->
+    start("answers_then_lies.py", [{stall_timeout, ?PATIENT}]),
+    ok = signal_port:init(),
+    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0).
 
 makes_no_atom_of_an_answer(_) ->
     start("unknown_atom.py", []),

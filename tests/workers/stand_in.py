@@ -1,7 +1,7 @@
 """What the stand-ins share: whole frames, and just enough msgpack for the requests of the door.
 
-A stand-in is started as a Python would be, so it gets `-I -B .../signal_port worker MAX_FRAME` as arguments, which it
-does not read. It knows nothing of the package it stands in for.
+A stand-in is started as a Python would be, so it gets `-I -B .../signal_port worker MAX_FRAME BUSY_WAIT` as arguments,
+which it does not read. It knows nothing of the package it stands in for.
 """
 
 import hashlib
@@ -56,8 +56,11 @@ def reply(payload, answer=OK):
 
 
 def answer(payload):
-    """Return what a true worker answers to sha256 of a binary; `ok` to every other request."""
+    """Return what a true worker answers to sha256 of a binary; `ok` to every other request, or each one of a batch."""
     args = 8 + (payload[7] & 31)
+    if payload[8:args] == b"batch":
+        count = payload[args + 1 : args + 3]
+        return b"\xdc" + count + OK * int.from_bytes(count, "big")
     if payload[8:args] != b"sha256":
         return OK
     start = args + {0xC4: 3, 0xC5: 4, 0xC6: 6}[payload[args + 1]]

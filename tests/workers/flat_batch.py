@@ -1,0 +1,6 @@
+#!/usr/bin/env python3
+"""Answers a batch with `ok`, as if it were one call."""
+
+from stand_in import OK, reply, serve
+
+serve(lambda payload: reply(payload, OK))
