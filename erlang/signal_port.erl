@@ -269,7 +269,7 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 batch(Calls) ->
     Checked = all_checked(Calls),
     case signal_port_pool:nif(sha256) of
-        undefined -> signal_port_batch:call([Request || {_, _, Request} <- Checked]);
+        undefined -> observed(batch, fun() -> signal_port_batch:call([Request || {_, _, Request} <- Checked]) end);
         _ -> [call(Operation, Args) || {Operation, Args, _} <- Checked]
     end.
 
@@ -284,10 +284,11 @@ send_request(Operation, Args) ->
 send_request(Name, Args, Timeout) ->
     is_timeout(Timeout) orelse error(badarg),
     {Operation, _, Request} = checked({Name, Args}),
-    signal_port_request:send(case signal_port_pool:nif(Operation) of
+    Call = case signal_port_pool:nif(Operation) of
         undefined -> fun() -> signal_port_pool:call(Request, Timeout) end;
         Module -> fun() -> apply(Module, Operation, Args) end
-    end).
+    end,
+    signal_port_request:send(fun() -> observed(Operation, Call) end).
 
 %% @doc Waits for the answer of a request; at the latest its `call_timeout' is one.
 -spec receive_response(request_id()) -> {reply, Answer :: term()}.
@@ -313,12 +314,15 @@ check_response(Message, RequestId) ->
     #{backend := port | nif,
       reason := string(),
       versions := #{atom() => binary()},
+      totals := #{calls := non_neg_integer(), in_flight := integer(), restarts := non_neg_integer()},
       workers := [#{state := idle | starting | ready | waiting, os_pid := pos_integer() | undefined,
                     calls := non_neg_integer(), in_flight := integer(), restarts := non_neg_integer(),
                     last_reason := string() | undefined}]}.
 info() ->
     {{Backend, Reason}, Versions, Workers} = signal_port_pool:info(),
-    #{backend => Backend, reason => Reason, versions => Versions, workers => Workers}.
+    Totals = maps:from_list([{Key, lists:sum([maps:get(Key, Worker) || Worker <- Workers])}
+                             || Key <- [calls, in_flight, restarts]]),
+    #{backend => Backend, reason => Reason, versions => Versions, totals => Totals, workers => Workers}.
 
 %% @doc A child specification of the whole pool, for a supervisor of your own; the application is then loaded and not
 %% started. The options are those of the application's environment, which is not read.
@@ -350,7 +354,16 @@ is_timeout(Timeout) when is_integer(Timeout) -> 0 =< Timeout andalso Timeout =< 
 is_timeout(Timeout) -> Timeout =:= infinity orelse Timeout =:= default.
 
 call(Operation, Args) ->
+    observed(Operation, fun() -> answer(Operation, Args) end).
+
+answer(Operation, Args) ->
     case signal_port_pool:nif(Operation) of
         undefined -> signal_port_pool:call(signal_port_wire:request(Operation, Args));
         Module -> apply(Module, Operation, Args)
+    end.
+
+observed(Operation, Call) ->
+    case signal_port_event:is_observed() of
+        true -> signal_port_event:observe(Operation, Call);
+        false -> Call()
     end.

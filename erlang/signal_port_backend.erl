@@ -4,8 +4,6 @@
 %% them, and calls them, is a child VM, the probe. If that dies, hangs or gets a wrong answer, this VM has lost nothing.
 -module(signal_port_backend).
 
--include_lib("kernel/include/logger.hrl").
-
 -export([choose/1, decide/4, installed/0, probe/0]).
 -export_type([choice/0, installed/0, outcome/0]).
 
@@ -35,7 +33,7 @@ choose(#{backend := Wanted, start_timeout := Timeout}) ->
 chosen({error, Sentence}, _) ->
     {error, Sentence};
 chosen({port, _} = Choice, {sick, What}) ->
-    ?LOG_WARNING("signal_port: the NIF is not used, ~ts; calls go over the port", [What]),
+    signal_port_event:nif_not_used(What),
     {ok, Choice, []};
 chosen({nif, _} = Choice, {healthy, Operations}) ->
     {ok, Choice, Operations};

@@ -10,8 +10,6 @@
 -module(signal_port_pool).
 -behaviour(gen_server).
 
--include_lib("kernel/include/logger.hrl").
-
 -export([new_table/3, start_link/1, nif/1, ready/0, call/1, call/2, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
@@ -41,7 +39,8 @@
 -record(state, {
     config :: signal_port_config:config(),
     slots :: #{pos_integer() => #slot{}},
-    waiters = [] :: [gen_server:from()]  % callers for whom no worker was ready
+    waiters = [] :: [gen_server:from()],   % callers for whom no worker was ready
+    is_hopeless = false :: boolean()       % every worker has failed to start, more than once
 }).
 
 %% --- For callers ---
@@ -237,7 +236,7 @@ handle_info({started, Pid, OsPid}, State) ->
 handle_info({ready, Pid, Versions}, State) ->
     Ready = update(Pid, fun(Slot) -> ready(Slot, Versions) end, State),
     publish(Ready),
-    {noreply, dismiss(ok, Ready)};
+    {noreply, dismiss(ok, hopeful(Ready))};
 handle_info({'DOWN', _Monitor, process, Pid, Reason}, State) ->
     Down = update(Pid, fun(Slot) -> down(Slot, signal_port_reason:explain(Reason)) end, State),
     publish(Down),
@@ -267,15 +266,13 @@ start(#slot{starts = Starts} = Slot, Config) ->
     Slot#slot{state = starting, pid = Pid, counters = Counters, starts = Starts + 1}.
 
 ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
-    Level = if Failures > 0 -> notice; true -> info end,
-    ?LOG(Level, "signal_port: worker ready, OS process ~b", [OsPid]),
+    signal_port_event:worker_up(OsPid, Failures),
     Slot#slot{state = ready, versions = Versions, since = now_ms(), failures = 0}.
 
-down(#slot{index = Index, counters = Counters, calls = Calls} = Slot, Sentence) ->
+down(#slot{index = Index, os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Sentence) ->
     Answered = signal_port_worker:answered(Counters),
     {Failures, Delay} = failures(Slot),
-    ?LOG(if Failures > 0 -> error; true -> warning end,
-         "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Answered, Delay]),
+    signal_port_event:worker_down(OsPid, Sentence, Answered, {Failures > 0, Delay}),
     erlang:send_after(Delay, self(), {start, Index}),
     Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined, failures = Failures,
               calls = Calls + Answered, last_reason = Sentence}.
@@ -304,11 +301,18 @@ dismiss(Answer, #state{waiters = Waiters} = State) ->
     State#state{waiters = []}.
 
 %% A start or two may fail by an accident; when all have failed more often, waiting is no use.
-dismiss_if_hopeless(#state{slots = Slots} = State) ->
+dismiss_if_hopeless(#state{slots = Slots, is_hopeless = WasHopeless} = State) ->
     case lists:all(fun(#slot{failures = Failures}) -> Failures >= ?ATTEMPTS end, maps:values(Slots)) of
-        true -> dismiss({error, unavailable}, State);
-        false -> State
+        true ->
+            WasHopeless orelse signal_port_event:unavailable(),
+            dismiss({error, unavailable}, State#state{is_hopeless = true});
+        false ->
+            State
     end.
+
+hopeful(#state{is_hopeless = WasHopeless} = State) ->
+    WasHopeless andalso signal_port_event:available(),
+    State#state{is_hopeless = false}.
 
 describe(#slot{state = SlotState, os_pid = OsPid, counters = Counters, starts = Starts} = Slot) ->
     {Answered, InFlight} = case Counters of

@@ -8,6 +8,7 @@
 
 -spec start_link([{atom(), term()}]) -> supervisor:startlink_ret() | {error, Sentence :: string()}.
 start_link(Options) ->
+    signal_port_event:make_visible(),
     case signal_port_config:check(Options) of
         {ok, Config} ->
             case signal_port_backend:choose(Config) of

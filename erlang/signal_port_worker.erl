@@ -19,9 +19,6 @@
 -define(WRITE_AGAIN, 5).    % milliseconds
 -define(LONG, 1024 * 1024). % bytes
 
-%% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
--define(ENVIRONMENT, [{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}]).
-
 %% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
 %% counted by the worker alone.
 -type counters() :: counters:counters_ref().
@@ -257,38 +254,18 @@ format_status(Status) ->
 
 %% --- The OS process ---
 
-open(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
-    case python(Wanted) of
-        false ->
-            {error, no_python};
-        Python ->
-            Worker = filename:join([priv_dir(), "python", "signal_port"]),
-            try open_port({spawn_executable, Python},
-                          [stream, binary, exit_status, use_stdio, hide, {env, ?ENVIRONMENT},
-                           {args, ["-I", "-B", Worker, "worker" | [integer_to_list(N) || N <- [MaxFrame, BusyWait]]]}]) of
-                Port -> {ok, Port, Python}
+open(Config) ->
+    case signal_port_command:make(Config) of
+        {ok, #{program := Program, args := Args, env := Env}} ->
+            try open_port({spawn_executable, Program},
+                          [stream, binary, exit_status, use_stdio, hide, {args, Args}, {env, Env}]) of
+                Port -> {ok, Port, Program}
             catch
-                error:Posix -> {error, {cannot_run, Python, Posix}}
-            end
+                error:Posix -> {error, {cannot_run, Program, Posix}}
+            end;
+        {error, no_python} ->
+            {error, no_python}
     end.
-
-%% The one that is configured, by its path or its name; else the one in the virtual environment that belongs to the
-%% application; else the system's.
-python(auto) ->
-    Own = filename:join([priv_dir(), "venv", "bin", "python3"]),
-    case filelib:is_regular(Own) of
-        true -> Own;
-        false -> os:find_executable("python3")
-    end;
-python(Wanted) ->
-    case filename:basename(Wanted) of
-        Wanted -> os:find_executable(Wanted);
-        _ -> filename:absname(Wanted)
-    end.
-
-%% Not code:priv_dir/1: it does not know an application that lies in a folder of another name.
-priv_dir() ->
-    filename:join(filename:dirname(filename:dirname(code:where_is_file("signal_port.app"))), "priv").
 
 ended(Port) ->
     receive

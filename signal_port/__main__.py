@@ -16,6 +16,8 @@ PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "
 
 PIPE_SIZE = 256 * 1024  # bytes; all pipes of a user together may hold 64 MiB on Linux
 
+PR_SET_DUMPABLE = 4  # prctl(2)
+
 EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
 
 
@@ -51,6 +53,7 @@ def work(max_frame=None, busy_wait=0):
     `max_frame` is the longest payload in either direction, in bytes; `busy_wait` the microseconds to stay awake for
     requests that come fast.
     """
+    withdraw()
     try:
         source, sink = take_streams()
     except OSError:
@@ -78,6 +81,21 @@ def work(max_frame=None, busy_wait=0):
         where = "%s:%d" % (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else "an unknown place"
         return complain("%s at %s" % (type(error).__name__, where), EXIT_CRASHED)
     return EXIT_OK
+
+
+def withdraw():
+    # type: () -> None
+    """Keep this process's memory to itself: no core dump, and on Linux not to be traced by others of the same user."""
+    try:
+        from resource import RLIMIT_CORE, setrlimit
+
+        setrlimit(RLIMIT_CORE, (0, 0))
+        if sys.platform == "linux":
+            from ctypes import CDLL
+
+            CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):
+        pass  # a Python without these modules, or a C library without the call
 
 
 def take_streams():

@@ -1,0 +1,49 @@
+%% @private What a worker's OS process is: which program, with which arguments, and in which surroundings.
+-module(signal_port_command).
+
+-export([make/1, environment/1]).
+-export_type([command/0]).
+
+-type command() :: #{program := file:filename(), args := [string()], env := [{string(), string() | false}]}.
+
+%% What Python, its shims (pyenv, asdf, mise) and its libraries may need to start; the rest of the VM's environment, where
+%% a password of a database may be, is none of a worker's business.
+-define(KEPT, ["PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_", "DYLD_", "NIX_", "OPENSSL_", "PYENV_", "ASDF_", "MISE_"]).
+
+%% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
+-define(ADDED, [{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}]).
+
+%% @doc The command of a configuration.
+-spec make(signal_port_config:config()) -> {ok, command()} | {error, no_python}.
+make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
+    case python(Wanted) of
+        false ->
+            {error, no_python};
+        Python ->
+            Package = filename:join([priv_dir(), "python", "signal_port"]),
+            {ok, #{program => Python, env => environment(os:env()),
+                   args => ["-I", "-B", Package, "worker", integer_to_list(MaxFrame), integer_to_list(BusyWait)]}}
+    end.
+
+%% @doc What to change of an environment: `false' takes a variable away.
+-spec environment([{string(), string()}]) -> [{string(), string() | false}].
+environment(Variables) ->
+    [{Name, false} || {Name, _} <- Variables, not lists:any(fun(Kept) -> lists:prefix(Kept, Name) end, ?KEPT)] ++ ?ADDED.
+
+%% The one that is configured, by its path or its name; else the one in the virtual environment that belongs to the
+%% application; else the system's.
+python(auto) ->
+    Own = filename:join([priv_dir(), "venv", "bin", "python3"]),
+    case filelib:is_regular(Own) of
+        true -> Own;
+        false -> os:find_executable("python3")
+    end;
+python(Wanted) ->
+    case filename:basename(Wanted) of
+        Wanted -> os:find_executable(Wanted);
+        _ -> filename:absname(Wanted)
+    end.
+
+%% Not code:priv_dir/1: it does not know an application that lies in a folder of another name.
+priv_dir() ->
+    filename:join(filename:dirname(filename:dirname(code:where_is_file("signal_port.app"))), "priv").
