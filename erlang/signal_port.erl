@@ -64,8 +64,8 @@
 -opaque request_id() :: signal_port_request:id().
 -type option() ::
     {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
-    | {busy_wait, auto | non_neg_integer()} | {call_timeout, timeout()} | {stall_timeout, pos_integer()} | {start_timeout, pos_integer()}
-    | {max_frame, pos_integer()}.
+    | {busy_wait, auto | non_neg_integer()} | {call_timeout, timeout()} | {stall_timeout, pos_integer()}
+    | {start_timeout, pos_integer()} | {max_frame, pos_integer()}.
 
 %% --- The short names, and what the NIF has not ---
 

@@ -11,7 +11,8 @@
 -define(KEPT, ["PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_", "DYLD_", "NIX_", "OPENSSL_", "PYENV_", "ASDF_", "MISE_"]).
 
 %% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
--define(ADDED, [{"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}]).
+-define(TUNABLES, "GLIBC_TUNABLES").
+-define(LARGE_PAGES, "glibc.malloc.hugetlb=1").
 
 %% @doc The command of a configuration.
 -spec make(signal_port_config:config()) -> {ok, command()} | {error, no_python}.
@@ -28,7 +29,14 @@ make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
 %% @doc What to change of an environment: `false' takes a variable away.
 -spec environment([{string(), string()}]) -> [{string(), string() | false}].
 environment(Variables) ->
-    [{Name, false} || {Name, _} <- Variables, not lists:any(fun(Kept) -> lists:prefix(Kept, Name) end, ?KEPT)] ++ ?ADDED.
+    Tunables = case lists:keyfind(?TUNABLES, 1, Variables) of
+        {_, Own} -> Own ++ ":" ++ ?LARGE_PAGES;
+        false -> ?LARGE_PAGES
+    end,
+    [{?TUNABLES, Tunables} | [{Name, false} || {Name, _} <- Variables, Name =/= ?TUNABLES, not is_kept(Name)]].
+
+is_kept(Name) ->
+    lists:any(fun(Kept) -> lists:prefix(Kept, Name) end, ?KEPT).
 
 %% The one that is configured, by its path or its name; else the one in the virtual environment that belongs to the
 %% application; else the system's.
