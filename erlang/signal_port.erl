@@ -286,7 +286,7 @@ send_request(Name, Args, Timeout) ->
     {Operation, _, Request} = checked({Name, Args}),
     Call = case signal_port_pool:nif(Operation) of
         undefined -> fun() -> signal_port_pool:call(Request, Timeout) end;
-        Module -> fun() -> apply(Module, Operation, Args) end
+        Module -> fun() -> by_nif(Module, Operation, Args) end
     end,
     signal_port_request:send(fun() -> observed(Operation, Call) end).
 
@@ -346,6 +346,7 @@ checked({decrypt, Args}) -> checked({dr_decrypt, Args});
 checked({Operation, Args}) -> {Operation, Args, signal_port_wire:request(Operation, Args)};
 checked(_) -> error(badarg).
 
+%% A comprehension would name what is no list in its error, arguments and all.
 all_checked([Call | Calls]) -> [checked(Call) | all_checked(Calls)];
 all_checked([]) -> [];
 all_checked(_) -> error(badarg).
@@ -359,7 +360,15 @@ call(Operation, Args) ->
 answer(Operation, Args) ->
     case signal_port_pool:nif(Operation) of
         undefined -> signal_port_pool:call(signal_port_wire:request(Operation, Args));
-        Module -> apply(Module, Operation, Args)
+        Module -> by_nif(Module, Operation, Args)
+    end.
+
+%% The trace of a NIF's own badarg has its arguments.
+by_nif(Module, Operation, Args) ->
+    try
+        apply(Module, Operation, Args)
+    catch
+        error:badarg -> error(badarg)
     end.
 
 observed(Operation, Call) ->

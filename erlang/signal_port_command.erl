@@ -8,7 +8,11 @@
 
 %% What Python, its shims (pyenv, asdf, mise) and its libraries may need to start; the rest of the VM's environment, where
 %% a password of a database may be, is none of a worker's business.
--define(KEPT, ["PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_", "DYLD_", "NIX_", "OPENSSL_", "PYENV_", "ASDF_", "MISE_"]).
+-define(KEPT, ["PATH", "HOME", "TMPDIR", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LD_PRELOAD", "NIX_LD",
+               "NIX_LD_LIBRARY_PATH", "OPENSSL_CONF", "OPENSSL_MODULES", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+               "PYENV_ROOT", "PYENV_VERSION", "ASDF_DIR", "ASDF_DATA_DIR", "ASDF_CONFIG_FILE", "MISE_DATA_DIR",
+               "MISE_CONFIG_DIR", "MISE_CACHE_DIR"]).
+-define(KEPT_PREFIXES, ["LC_", "DYLD_"]).
 
 %% Memory in large pages, where the system's C library knows how: a message of megabytes takes half the time.
 -define(TUNABLES, "GLIBC_TUNABLES").
@@ -36,7 +40,7 @@ environment(Variables) ->
     [{?TUNABLES, Tunables} | [{Name, false} || {Name, _} <- Variables, Name =/= ?TUNABLES, not is_kept(Name)]].
 
 is_kept(Name) ->
-    lists:any(fun(Kept) -> lists:prefix(Kept, Name) end, ?KEPT).
+    lists:member(Name, ?KEPT) orelse lists:any(fun(Prefix) -> lists:prefix(Prefix, Name) end, ?KEPT_PREFIXES).
 
 %% The one that is configured, by its path or its name; else the one in the virtual environment that belongs to the
 %% application; else the system's.

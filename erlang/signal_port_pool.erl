@@ -39,7 +39,7 @@
 -record(state, {
     config :: signal_port_config:config(),
     slots :: #{pos_integer() => #slot{}},
-    waiters = [] :: [gen_server:from()],   % callers for whom no worker was ready
+    waiters = #{} :: #{pid() => {gen_server:from(), reference()}},  % callers for whom no worker was ready
     is_hopeless = false :: boolean()       % every worker has failed to start, more than once
 }).
 
@@ -134,7 +134,7 @@ least_busy([], Best, _Fewest) ->
 send(Pid, Counters, Request, Deadline) ->
     %% Made in this function, so that the receive need not look at the messages that were there before.
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
-    signal_port_worker:send(Pid, Counters, Alias, Request),
+    signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
     receive
         {Alias, bystander} ->
             {ended, ?BYSTANDER};
@@ -162,7 +162,10 @@ wait(Dead, Deadline) ->
         gen_server:call(?MODULE, {wait, Dead}, remaining(Deadline))
     catch
         exit:{timeout, _} ->
+            gen_server:cast(?MODULE, {forget, self()}),
             {error, timeout};
+        exit:{calling_self, _} ->
+            {error, unavailable};  % a handler of an event, which runs in the pool: there is nobody to wait for
         exit:_ ->  % the pool is being started anew, or the application has been stopped
             case {ets:whereis(?TABLE), remaining(Deadline)} of
                 {undefined, _} -> {error, unavailable};
@@ -215,18 +218,22 @@ first_start(State, Failed, Others) ->
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}} | {noreply, #state{}}.
 handle_call({wait, _Dead} = Wait, From, #state{slots = #{1 := #slot{state = idle}}} = State) ->
     handle_call(Wait, From, start_all(State));
-handle_call({wait, Dead}, From, #state{slots = Slots, waiters = Waiters} = State) ->
+handle_call({wait, Dead}, {Caller, _} = From, #state{slots = Slots} = State) ->
     Ready = [Pid || #slot{state = ready, pid = Pid} <- maps:values(Slots)],
     case Ready -- Dead of
         [_ | _] -> {reply, ok, State};
-        [] -> {noreply, dismiss_if_hopeless(State#state{waiters = [From | Waiters]})}
+        [] -> {noreply, dismiss_if_hopeless(remember(Caller, From, State))}
     end;
 handle_call(info, _From, #state{slots = Slots} = State) ->
     InOrder = [Slot || {_, Slot} <- lists:sort(maps:to_list(Slots))],
     Versions = lists:foldl(fun maps:merge/2, #{}, [V || #slot{versions = V} <- InOrder]),
-    {reply, {Versions, [describe(Slot) || Slot <- InOrder]}, State}.
+    {reply, {Versions, [describe(Slot) || Slot <- InOrder]}, State};
+handle_call(_, _From, State) ->
+    {reply, {error, badarg}, State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
+handle_cast({forget, Caller}, State) ->
+    {noreply, forget(Caller, State)};
 handle_cast(_, State) ->
     {noreply, State}.
 
@@ -237,6 +244,8 @@ handle_info({ready, Pid, Versions}, State) ->
     Ready = update(Pid, fun(Slot) -> ready(Slot, Versions) end, State),
     publish(Ready),
     {noreply, dismiss(ok, hopeful(Ready))};
+handle_info({'DOWN', _Monitor, process, Pid, _}, #state{waiters = Waiters} = State) when is_map_key(Pid, Waiters) ->
+    {noreply, forget(Pid, State)};
 handle_info({'DOWN', _Monitor, process, Pid, Reason}, State) ->
     Down = update(Pid, fun(Slot) -> down(Slot, signal_port_reason:explain(Reason)) end, State),
     publish(Down),
@@ -297,8 +306,19 @@ publish(#state{slots = Slots}) ->
     ets:update_element(?TABLE, call, {2, Workers}).
 
 dismiss(Answer, #state{waiters = Waiters} = State) ->
-    [gen_server:reply(From, Answer) || From <- Waiters],
-    State#state{waiters = []}.
+    [begin demonitor(Monitor, [flush]), gen_server:reply(From, Answer) end || {From, Monitor} <- maps:values(Waiters)],
+    State#state{waiters = #{}}.
+
+%% A caller waits once at a time, and is forgotten when it ends or gives up: a worker may be long in coming.
+remember(Caller, From, State) ->
+    #state{waiters = Waiters} = Forgotten = forget(Caller, State),
+    Forgotten#state{waiters = Waiters#{Caller => {From, monitor(process, Caller)}}}.
+
+forget(Caller, #state{waiters = Waiters} = State) ->
+    case maps:take(Caller, Waiters) of
+        {{_, Monitor}, Others} -> demonitor(Monitor, [flush]), State#state{waiters = Others};
+        error -> State
+    end.
 
 %% A start or two may fail by an accident; when all have failed more often, waiting is no use.
 dismiss_if_hopeless(#state{slots = Slots, is_hopeless = WasHopeless} = State) ->

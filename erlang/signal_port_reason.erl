@@ -4,6 +4,8 @@
 -export([explain/1, status/1]).
 -export_type([why/0]).
 
+-define(MAX_SAID, 1000).  % characters of a worker's own sentence
+
 -type why() ::
     no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()}
     | {protocol, Theirs :: integer(), Ours :: integer()}
@@ -21,8 +23,8 @@ explain({cannot_run, Path, Posix}) ->
              [Path, file:format_error(Posix)]);
 explain({unfit, Reason}) ->
     case unicode:characters_to_list(Reason) of
-        {_, Good, _} -> Good;
-        Sentence -> Sentence
+        {_, Good, _} -> one_line(Good);
+        Sentence -> one_line(Sentence)
     end;
 explain({protocol, Theirs, Ours}) ->
     sentence("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
@@ -50,6 +52,11 @@ explain(_) ->
 -spec status(non_neg_integer()) -> string().
 status(Status) when Status > 128 -> "signal " ++ signal(Status - 128);
 status(Status) -> sentence("status ~b", [Status]).
+
+%% What a worker says is for a log: no line of its own making, no terminal's commands, and not megabytes.
+one_line(Text) ->
+    [case Char < 32 orelse Char >= 127 andalso Char < 160 of true -> $\s; false -> Char end
+     || Char <- lists:sublist(Text, ?MAX_SAID)].
 
 signal(4) -> "4 (SIGILL)";
 signal(6) -> "6 (SIGABRT)";

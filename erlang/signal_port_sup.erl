@@ -27,6 +27,7 @@ start_link(Name, Args) ->
 -spec init({pool, signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]} | workers) ->
     {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init({pool, Config, Choice, Operations}) ->
+    [await_end(whereis(Name)) || Name <- [signal_port_pool, signal_port_worker_sup]],
     signal_port_pool:new_table(Config, Choice, Operations),
     Flags = #{strategy => one_for_all, intensity => 5, period => 10},
     {ok, {Flags, [
@@ -41,3 +42,10 @@ init(workers) ->
         #{id => signal_port_worker, restart => temporary, shutdown => 5000,
           start => {signal_port_worker, start_link, []}}
     ]}}.
+
+%% What an upper supervisor that was killed has left is ending, and has the names still.
+await_end(undefined) ->
+    ok;
+await_end(Pid) ->
+    Monitor = monitor(process, Pid),
+    receive {'DOWN', Monitor, process, Pid, _} -> ok end.

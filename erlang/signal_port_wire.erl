@@ -46,7 +46,7 @@ operations() ->
 %% @doc A request without its tag. Raises badarg, with no argument in the stack trace, where one is not of its type.
 -spec request(atom(), [term()]) -> request().
 request(Operation, Args) ->
-    Types = types(Operation),
+    Types = types(Operation),  % first: the error of what is no atom would name it
     Name = atom_to_binary(Operation),
     [<<5:3, (byte_size(Name)):5, Name/binary, 9:4, (length(Types)):4>> | arguments(Types, Args)].
 

@@ -1,30 +1,38 @@
 %% @private A worker: one process, one port, one OS process, one life. When any of the three ends, all end, and the pool starts
 %% the next; no worker is ever mended.
 %%
-%% Callers send `{call, Alias, Request}' and get `{Alias, Answer}', the answer still encoded. Of those whose worker ends the
-%% oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in the order
-%% of the requests, and each must bear the tag of the oldest open one. A reply that does not, or anything else that the
-%% protocol does not know, ends the worker: it is never a wrong answer.
+%% Callers send `{call, Alias, Deadline, Request}' and get `{Alias, Answer}', the answer still encoded. Of those whose worker
+%% ends the oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in
+%% the order of the requests, and each must bear the tag of the oldest open one. A reply that does not, or anything else
+%% that the protocol does not know, ends the worker: it is never a wrong answer.
+%%
+%% The OS process is given no more calls than keep it busy. The others wait here, where those whose callers have given up
+%% can be forgotten: else a crowd in a hurry would be answered too late for ever.
 %%
 %% A guard stands beside it, which kills an OS process that stalls, and sees to it that none is left behind.
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/4, liar/1]).
+-export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/5, liar/1]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
 -export_type([counters/0]).
 
 -define(PROTOCOL, 1).
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
 -define(WRITE_AGAIN, 5).    % milliseconds
+-define(WINDOW, 64).        % calls that the OS process is given before it answers
 -define(LONG, 1024 * 1024). % bytes
 
 %% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
 %% counted by the worker alone.
 -type counters() :: counters:counters_ref().
 -define(SENT, 1).      % by callers, to this worker
--define(TAKEN, 2).     % requests written to the port, or about to be
+-define(TAKEN, 2).     % given to the OS process
 -define(ANSWERED, 3).
+-define(FORGOTTEN, 4). % given up by their callers before they were given to the OS process
+
+%% The request is in a function because sys:get_state/1 would print it.
+-type call() :: {Alias :: reference(), Deadline :: infinity | integer(), fun(() -> signal_port_wire:request())}.
 
 -record(state, {
     pool :: pid(),
@@ -35,12 +43,12 @@
     python :: file:filename() | undefined,
     ready = false :: boolean(),
     stalled = false :: boolean(),                    % the guard is at it
-    open = queue:new() :: queue:queue(reference()),  % aliases of the callers not answered yet, oldest first
+    waiting = queue:new() :: queue:queue(call()),    % not given to the OS process yet, oldest first
+    open = queue:new() :: queue:queue(reference()),  % aliases of the callers of those that were, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
     due = 0 :: non_neg_integer(),                    % tag of the next reply
     stream :: signal_port_frame:stream() | too_long, % what has come and is not a whole frame
-    held = [] :: [iodata()],                         % frames that the full pipe did not take yet, latest first
-    will_write = false :: boolean()                  % a timer for them is running
+    will_write = false :: boolean()                  % the pipe is full; a timer is running
 }).
 
 -type stop() :: {stop, {shutdown, signal_port_reason:why()}, #state{}}.
@@ -54,14 +62,14 @@ start_link(Pool, Counters, Config) ->
 %% @doc The counters of a worker to be.
 -spec new_counters() -> counters().
 new_counters() ->
-    counters:new(3, []).
+    counters:new(4, []).
 
 %% @doc Sends a request. Whoever made the alias, a monitor of the worker, gets `{Alias, Answer}', the answer encoded, or
-%% `{Alias, bystander}', or 'DOWN'.
--spec send(pid(), counters(), Alias :: reference(), signal_port_wire:request()) -> ok.
-send(Worker, Counters, Alias, Request) ->
+%% `{Alias, bystander}', or 'DOWN'; after the deadline, in monotonic milliseconds, maybe nothing.
+-spec send(pid(), counters(), Alias :: reference(), Deadline :: infinity | integer(), signal_port_wire:request()) -> ok.
+send(Worker, Counters, Alias, Deadline, Request) ->
     counters:add(Counters, ?SENT, 1),
-    Worker ! {call, Alias, Request},
+    Worker ! {call, Alias, Deadline, Request},
     ok.
 
 %% @doc How many calls have been given to the OS process.
@@ -74,10 +82,10 @@ taken(Counters) ->
 answered(Counters) ->
     counters:get(Counters, ?ANSWERED).
 
-%% @doc How many calls have been sent and not answered.
+%% @doc How many calls have been sent, and are neither answered nor forgotten.
 -spec in_flight(counters()) -> integer().
 in_flight(Counters) ->
-    counters:get(Counters, ?SENT) - counters:get(Counters, ?ANSWERED).
+    counters:get(Counters, ?SENT) - counters:get(Counters, ?ANSWERED) - counters:get(Counters, ?FORGOTTEN).
 
 %% @doc Says that an answer of this worker made no sense: it must not give another.
 -spec liar(pid()) -> ok.
@@ -111,12 +119,12 @@ guarded(undefined, _StallTimeout, State) ->
     State.  % it has ended already: the message about that is there
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
-handle_info({call, Alias, Request}, State) ->
-    {noreply, write(take_all(take(Alias, Request, State)))};
+handle_info({call, Alias, Deadline, Request}, State) ->
+    {noreply, write(enqueue_all(enqueue(Alias, Deadline, Request, State)))};
 handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
     {Frames, Rest} = signal_port_frame:feed(Bytes, Stream),
     release(Frames, received(Frames, State#state{stream = Rest}));
-handle_info(write_held, State) ->
+handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
     signal_port_guard:dismiss(State#state.guard),
@@ -138,9 +146,11 @@ handle_info(_, State) ->
 handle_call(_, _From, State) ->
     {reply, {error, badarg}, State}.
 
--spec handle_cast(liar, #state{}) -> stop().
+-spec handle_cast(term(), #state{}) -> {noreply, #state{}} | stop().
 handle_cast(liar, State) ->
-    stop(garbage, State).
+    stop(garbage, State);
+handle_cast(_, State) ->
+    {noreply, State}.
 
 %% --- Replies ---
 
@@ -176,30 +186,59 @@ release(_, Next) -> Next.
 
 %% --- Requests ---
 
-take(Alias, Request, #state{open = Open, next = Next, held = Held} = State) ->
-    counters:add(State#state.counters, ?TAKEN, 1),
-    Frame = signal_port_frame:pack([signal_port_wire:tag(Next) | Request]),
-    State#state{open = queue:in(Alias, Open), next = Next + 1, held = [Frame | Held]}.
+enqueue(Alias, Deadline, Request, #state{waiting = Waiting} = State) ->
+    State#state{waiting = queue:in({Alias, Deadline, fun() -> Request end}, Waiting)}.
 
 %% Those that have come meanwhile go with the first in one write: under load one system call serves many.
-take_all(State) ->
+enqueue_all(State) ->
     receive
-        {call, Alias, Request} -> take_all(take(Alias, Request, State))
+        {call, Alias, Deadline, Request} -> enqueue_all(enqueue(Alias, Deadline, Request, State))
     after 0 -> State
     end.
 
 %% Writing to a full pipe would suspend this process, and with it everything it is there for. So what the pipe does not
-%% take is held until a reply says that the other side has read, or a moment has passed.
-write(#state{held = []} = State) ->
-    State;
-write(#state{held = Held, port = Port, will_write = WillWrite} = State) ->
-    case takes(Port, lists:reverse(Held)) of
-        true ->
-            State#state{held = []};
-        false ->
-            WillWrite orelse erlang:send_after(?WRITE_AGAIN, self(), write_held),
-            State#state{will_write = true}
+%% take waits until a reply says that the other side has read, or a moment has passed.
+write(State) ->
+    Current = forget(State),
+    case fill([], Current) of
+        {[], _} ->
+            Current;
+        {Frames, Filled} ->
+            case takes(State#state.port, lists:reverse(Frames)) of
+                true ->
+                    counters:add(State#state.counters, ?TAKEN, length(Frames)),
+                    Filled;
+                false ->
+                    State#state.will_write orelse erlang:send_after(?WRITE_AGAIN, self(), write),
+                    Current#state{will_write = true}
+            end
     end.
+
+%% Calls come in the order of their deadlines, or nearly so: looking at the oldest is enough.
+forget(#state{waiting = Waiting} = State) ->
+    case queue:peek(Waiting) of
+        {value, {_, Deadline, _}} when is_integer(Deadline) ->
+            case erlang:monotonic_time(millisecond) < Deadline of
+                true ->
+                    State;
+                false ->
+                    counters:add(State#state.counters, ?FORGOTTEN, 1),
+                    forget(State#state{waiting = queue:drop(Waiting)})
+            end;
+        _ ->
+            State
+    end.
+
+fill(Frames, #state{waiting = Waiting, open = Open, next = Next, due = Due} = State) when Next - Due < ?WINDOW ->
+    case queue:out(Waiting) of
+        {{value, {Alias, _, Request}}, Rest} ->
+            Frame = signal_port_frame:pack([signal_port_wire:tag(Next) | Request()]),
+            fill([Frame | Frames], State#state{waiting = Rest, open = queue:in(Alias, Open), next = Next + 1});
+        {empty, _} ->
+            {Frames, State}
+    end;
+fill(Frames, State) ->
+    {Frames, State}.
 
 takes(Port, Frames) ->
     try
@@ -222,16 +261,16 @@ terminate(Reason, State) ->
     end_os_process(Reason, State),
     tell_bystanders(State).
 
-tell_bystanders(#state{open = Open}) ->
-    Waiting = case queue:is_empty(Open) of true -> []; false -> queue:to_list(queue:drop(Open)) end,
-    _ = [Alias ! {Alias, bystander} || Alias <- Waiting],
-    tell_bystanders().
+tell_bystanders(#state{open = Open, waiting = Waiting}) ->
+    Others = case queue:is_empty(Open) of true -> []; false -> queue:to_list(queue:drop(Open)) end,
+    _ = [Alias ! {Alias, bystander} || Alias <- Others ++ [Alias || {Alias, _, _} <- queue:to_list(Waiting)]],
+    tell_late_bystanders().
 
-tell_bystanders() ->
+tell_late_bystanders() ->
     receive
-        {call, Alias, _} ->
+        {call, Alias, _, _} ->
             Alias ! {Alias, bystander},
-            tell_bystanders()
+            tell_late_bystanders()
     after 0 -> ok
     end.
 
@@ -243,12 +282,12 @@ end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_guard:kill(OsPid),
     signal_port_guard:dismiss(Guard).
 
-%% Requests have secrets in them: the one being handled, and those held.
+%% Requests have secrets in them: the one being handled, and those that wait.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
     maps:map(fun(message, _) -> hidden;
                 (log, _) -> [];
-                (state, State) -> State#state{held = [], stream = hidden};
+                (state, State) -> State#state{waiting = hidden, stream = hidden};
                 (_, Value) -> Value
              end, Status).
 

@@ -16,7 +16,7 @@ PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "
 
 PIPE_SIZE = 256 * 1024  # bytes; all pipes of a user together may hold 64 MiB on Linux
 
-PR_SET_DUMPABLE = 4  # prctl(2)
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # prctl(2)
 
 EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
 
@@ -74,7 +74,7 @@ def work(max_frame=None, busy_wait=0):
         return complain(str(error), EXIT_PROTOCOL)
     except BrokenPipeError:
         return EXIT_OK  # the VM has gone, nobody waits for an answer
-    except Exception as error:  # its text may quote a secret: the place must do
+    except BaseException as error:  # a panic below is no Exception; its text may quote a secret: the place must do
         place = error.__traceback__
         while place and place.tb_next:
             place = place.tb_next
@@ -85,7 +85,7 @@ def work(max_frame=None, busy_wait=0):
 
 def withdraw():
     # type: () -> None
-    """Keep this process's memory to itself: no core dump, and on Linux not to be traced by others of the same user."""
+    """Keep memory to itself: no core dump, and on Linux not to be traced; there, end with the VM even when stopped."""
     try:
         from resource import RLIMIT_CORE, setrlimit
 
@@ -94,6 +94,7 @@ def withdraw():
             from ctypes import CDLL
 
             CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+            CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (ImportError, OSError, AttributeError):
         pass  # a Python without these modules, or a C library without the call
 

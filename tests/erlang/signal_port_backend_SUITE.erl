@@ -62,7 +62,7 @@ forget() ->
 
 %% The handler: the test gets what the application, or a supervisor of it, warns of.
 log(#{meta := #{mfa := {Module, _, _}}, msg := {Format, Args}}, #{config := Test}) when is_list(Format) ->
-    case lists:member(Module, [signal_port_backend, signal_port_pool, supervisor]) of
+    case lists:member(Module, [signal_port_event, supervisor]) of
         true -> Test ! {warned, lists:flatten(io_lib:format(Format, Args))}, ok;
         false -> ok
     end;

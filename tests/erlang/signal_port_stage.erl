@@ -117,10 +117,11 @@ in_parallel(Count, Fun) ->
      after 60_000 -> error(no_answer)
      end || {Pid, Monitor} <- Monitors].
 
-%% @doc A file, not there yet, that stand-ins find in their environment and wait for or obey.
+%% @doc A file, not there yet, that stand-ins find in their environment and wait for or obey. Its variable has the name of a
+%% locale's, for most others are kept from workers.
 -spec switch(Config :: [{atom(), term()}]) -> file:filename().
 switch(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "switch"),
     _ = file:delete(File),
-    os:putenv("STAND_IN_SWITCH", File),
+    os:putenv("LC_STAND_IN_SWITCH", File),
     File.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Answers every request; but it does not start while the file exists that STAND_IN_SWITCH names."""
+"""Answers every request; but it does not start while the file exists that LC_STAND_IN_SWITCH names."""
 
 import os
 import sys
 
 from stand_in import serve
 
-if os.path.exists(os.environ["STAND_IN_SWITCH"]):
+if os.path.exists(os.environ["LC_STAND_IN_SWITCH"]):
     sys.exit(4)
 serve()

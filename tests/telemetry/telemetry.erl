@@ -1,0 +1,62 @@
+%% A stand-in for the library `telemetry', as much of it as signal_port calls and its tests need: handlers are called in the
+%% process where an event happens, one that raises is detached, and a span has one of two ends. A table that belongs to a
+%% registered process holds the handlers, under the library's own name for it.
+-module(telemetry).
+
+-export([start/0, stop/0, attach/4, execute/3, span/3]).
+
+-define(TABLE, telemetry_handler_table).
+
+%% @doc Does what starting the library's application does.
+-spec start() -> ok.
+start() ->
+    Parent = self(),
+    Pid = spawn(fun() ->
+        register(?TABLE, self()),
+        ?TABLE = ets:new(?TABLE, [named_table, public, bag]),
+        Parent ! {self(), ready},
+        receive stop -> ok end
+    end),
+    receive {Pid, ready} -> ok end.
+
+-spec stop() -> ok.
+stop() ->
+    Monitor = monitor(process, ?TABLE),
+    ?TABLE ! stop,
+    receive {'DOWN', Monitor, process, _, normal} -> ok end.
+
+-spec attach(term(), [atom()], fun((list(), map(), map(), term()) -> term()), term()) -> ok.
+attach(Id, Event, Handler, Config) ->
+    true = ets:insert(?TABLE, {Event, Id, Handler, Config}),
+    ok.
+
+-spec execute([atom()], map(), map()) -> ok.
+execute(Event, Measurements, Metadata) when is_map(Measurements), is_map(Metadata) ->
+    lists:foreach(fun({_, _, Handler, Config} = Row) ->
+        try
+            Handler(Event, Measurements, Metadata, Config)
+        catch
+            Class:Reason:Trace ->
+                ets:delete_object(?TABLE, Row),
+                logger:error("Handler has failed and has been detached. Class=~p~nReason=~p~nStacktrace=~p~n",
+                             [Class, Reason, Trace])
+        end
+    end, ets:lookup(?TABLE, Event)).
+
+-spec span([atom()], map(), fun(() -> {Result, map()})) -> Result.
+span(Prefix, StartMetadata, Fun) ->
+    Start = erlang:monotonic_time(),
+    Context = #{telemetry_span_context => make_ref()},
+    execute(Prefix ++ [start], #{system_time => erlang:system_time()}, maps:merge(Context, StartMetadata)),
+    try Fun() of
+        {Result, StopMetadata} ->
+            execute(Prefix ++ [stop], #{duration => erlang:monotonic_time() - Start},
+                    maps:merge(Context, StopMetadata)),
+            Result
+    catch
+        Class:Reason:Trace ->
+            Metadata = StartMetadata#{kind => Class, reason => Reason, stacktrace => Trace},
+            execute(Prefix ++ [exception], #{duration => erlang:monotonic_time() - Start},
+                    maps:merge(Context, Metadata)),
+            erlang:raise(Class, Reason, Trace)
+    end.

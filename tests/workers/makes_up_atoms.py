@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+"""Is ready with versions that nobody knows, and answers every call with an atom of its own making."""
+
+import os
+
+from stand_in import reply, requests, write
+
+
+def name():
+    """Return sixteen letters that were never together before."""
+    return os.urandom(8).hex().encode()
+
+
+write(b"\x93\xa5ready\x01\x8f" + b"".join(b"\xb0" + name() + b"\xa1x" for _ in range(15)))
+for payload in requests():
+    reply(payload, b"\x92\xc7\x05\x01error\xc7\x10\x01" + name())

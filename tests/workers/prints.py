@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+"""Answers, and prints a line on standard output first, as a forgotten print does."""
+
+import sys
+
+from stand_in import serve
+
+
+def act_up(payload):
+    """Print between two frames."""
+    print("debug: here", flush=True)
+    return True
+
+
+sys.stdout.reconfigure(line_buffering=True)
+serve(act_up)

@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+"""Answers every request; but it never gets ready while there is a file `silent` beside the name it was started by."""
+
+import os
+import signal
+import sys
+
+from stand_in import serve
+
+while os.path.exists(os.path.join(os.path.dirname(sys.argv[0]), "silent")):
+    signal.pause()
+serve()
