@@ -1,8 +1,8 @@
 %% The engines that are measured side by side. An engine makes a call, or samples calls: how long each took.
 %%
 %% `port' is the door over the port; `nif' the NIF; `crypto' OTP's NIF; `echo' a C program that echoes a frame of 64 bytes,
-%% and `echo_as_long' the whole request, where the answer is as long; `erlport' another bridge to Python; `python' the operation alone, timed
-%% inside Python.
+%% and `echo_as_long' the whole request, where the answer is as long; `erlport' another bridge to Python; `python' the
+%% operation alone, timed inside Python.
 -module(signal_port_bench_engines).
 
 -export([start/1, names/1, can/3, call/4, sample/5]).

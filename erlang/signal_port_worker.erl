@@ -287,7 +287,7 @@ end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
 format_status(Status) ->
     maps:map(fun(message, _) -> hidden;
                 (log, _) -> [];
-                (state, State) -> State#state{waiting = hidden, stream = hidden};
+                (state, State) -> State#state{waiting = queue:new(), stream = signal_port_frame:new(1)};
                 (_, Value) -> Value
              end, Status).
 

@@ -23,8 +23,8 @@ _ETF = 131
 
 # A compressed term, at whatever depth, would be decompressed without a limit. With no zlib it is refused.
 erlang.zlib = None
-# A long integer would take time that grows with its square: a megabyte, minutes. With no number for its tag, one of more
-# than 255 bytes is unknown to the decoder. No operation takes one.
+# A long integer would take time that grows with its square: a megabyte, minutes. With no number for its tag, one of
+# more than 255 bytes is unknown to the decoder. No operation takes one.
 erlang._TAG_LARGE_BIG_EXT = None
 
 _packer = Packer()
