@@ -16,8 +16,8 @@
 %% Times in milliseconds, sizes in bytes.
 -spec plan(Quick :: boolean()) -> plan().
 plan(false) ->
-    #{sizes => [0, 64, 4096, 65536, ?MIB, 16 * ?MIB], rounds => 8, slice => 30,
-      callers => [1, 8, 32, 64, 128, 512], callers_rounds => 5, callers_slice => 100,
+    #{sizes => [0, 64, 4096, 65536, ?MIB, 16 * ?MIB], rounds => 5, slice => 25,
+      callers => [1, 8, 32, 64, 128, 512], callers_rounds => 5, callers_slice => 50,
       batches => [1, 10, 100, 1000], lateness_slice => 1000, starts => 10};
 plan(true) ->
     #{sizes => [64, 65536], rounds => 4, slice => 8, callers => [1, 32, 128], callers_rounds => 1, callers_slice => 40,
