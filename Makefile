@@ -111,8 +111,8 @@ soak: build
 fuzz: setup
 	$(VENV)/bin/python3 -m pip install -q --disable-pip-version-check atheris
 	@mkdir -p _build/fuzz/frames _build/fuzz/operations
-	$(VENV)/bin/python3 tests/fuzz/fuzz_frames.py -max_total_time=$${SECONDS:-60} _build/fuzz/frames
-	$(VENV)/bin/python3 tests/fuzz/fuzz_operations.py -max_total_time=$${SECONDS:-60} _build/fuzz/operations
+	$(VENV)/bin/python3 tests/fuzz/fuzz_frames.py -max_total_time=$(or $(SECONDS),60) _build/fuzz/frames
+	$(VENV)/bin/python3 tests/fuzz/fuzz_operations.py -max_total_time=$(or $(SECONDS),60) _build/fuzz/operations
 
 clean:
 	rm -rf _build priv $(VENV)

@@ -11,11 +11,11 @@ which nothing behind them would be reached.
 import random
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import atheris
+from command_line import fuzz
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "python")]
@@ -234,19 +234,5 @@ def seeds() -> list[bytes]:
     return [seed for seeds_of_one in calls.values() for seed in seeds_of_one]
 
 
-def main() -> None:
-    """Fuzz, with the options of the command line."""
-    options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), folder))
-        if not corpus.is_file():  # a file is one input, to be tried again
-            corpus.mkdir(exist_ok=True)
-            for number, seed in enumerate(seeds()):
-                (corpus / f"seed-{number:03}").write_bytes(seed)
-        limits = [f"-max_len={MAX_INPUT}", f"-rss_limit_mb={RSS_LIMIT}", "-timeout=10"]
-        atheris.Setup([sys.argv[0], *limits, *options, str(corpus)], check, custom_mutator=mutate)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(check, mutate, seeds, MAX_INPUT, RSS_LIMIT)
