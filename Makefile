@@ -1,6 +1,7 @@
 # The verbs of the project. Each sets up what it needs, and does nothing twice.
 #
 #   make demo    the main job, on this machine        make test    all tests
+#   make examples   small programs to copy from: examples/README.md
 #   make build   everything compiled                  make check   linters and type checkers
 #   make setup   system packages, Python packages     make doctor  what this machine can and cannot do
 #   make bench   port against NIF, and against what lies below: tables, JSON, pictures
@@ -15,7 +16,8 @@ PYTHON ?= python3
 REBAR  ?= rebar3
 VENV   := .venv
 
-.PHONY: setup build doctor demo test test-python test-erlang test-aarch64 test-consumers check bench soak fuzz clean
+.PHONY: setup build doctor demo examples test test-python test-erlang test-aarch64 test-consumers check bench soak fuzz \
+        clean
 
 # need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
 define need
@@ -61,6 +63,13 @@ doctor: build
 
 demo: build
 	@escript examples/demo
+
+examples: build
+	$(call need,elixir:elixir)
+	escript examples/chat
+	escript examples/pre_key_server
+	escript examples/fan_out
+	elixir examples/conversation.exs
 
 test: test-python test-erlang
 
