@@ -263,8 +263,9 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 
 %% @doc Makes many calls at once, and returns their answers in the same order: one message to many sessions, say. They
 %% travel together, up to 64 in a frame, and are spread over the workers. Each is answered as if it were alone, but that
-%% `call_timeout', and with it `{error, timeout}', is of a frame; all are checked for `badarg' before any is sent. Calls that
-%% depend on each other, two messages in one session say, do not belong in one batch.
+%% `call_timeout', and with it `{error, timeout}', is of a frame, and not of the batch, which takes as long as its length
+%% asks for. All are checked for `badarg' before any is sent. Calls that depend on each other, two messages in one session
+%% say, do not belong in one batch.
 -spec batch([{operation(), Args :: [term()]}]) -> [Answer :: term()].
 batch(Calls) ->
     Checked = all_checked(Calls),

@@ -1,5 +1,6 @@
 %% @private A child VM: the same `erl', with no shell and no distribution, that calls one function, says what it returned and
-%% halts. What would kill this VM, or hang it, kills or hangs the child.
+%% halts. What would kill this VM, or hang it, kills or hangs the child. One that hangs is killed when its time is over, and
+%% when this VM ends.
 -module(signal_port_child).
 
 -export([run/4, describe/1, main/1]).
@@ -7,7 +8,7 @@
 
 -type outcome() ::
     {returned, term()}
-    | {died, ExitStatus :: non_neg_integer(), Output :: binary()}  % over 128: by that signal more
+    | {died, ExitStatus :: non_neg_integer(), Output :: binary()}
     | hung
     | {cannot_run, term()}.
 
@@ -34,10 +35,11 @@ run(Module, Function, MoreArgs, Milliseconds) ->
 
 %% @doc What became of a child that did not return, to follow what it was to do.
 -spec describe(outcome()) -> string().
-describe({died, Status, _}) when Status > 128 ->
-    "killed a child VM by " ++ signal_port_reason:status(Status);
 describe({died, Status, _}) ->
-    "ended a child VM with " ++ signal_port_reason:status(Status);
+    case signal_port_reason:status(Status) of
+        "signal " ++ _ = Signal -> "killed a child VM by " ++ Signal;
+        Other -> "ended a child VM with " ++ Other
+    end;
 describe(hung) ->
     "hung a child VM";
 describe({cannot_run, Reason}) ->
@@ -55,21 +57,31 @@ attend(Args, Milliseconds) ->
     Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
     try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
         Port ->
-            collect(Port, erlang:port_info(Port, os_pid), erlang:monotonic_time(millisecond) + Milliseconds, <<>>)
+            Deadline = erlang:monotonic_time(millisecond) + Milliseconds,
+            guarded(erlang:port_info(Port, os_pid), fun() -> collect(Port, Deadline, <<>>) end)
     catch
         error:Reason -> {cannot_run, Reason}
     end.
 
-collect(Port, OsPid, Deadline, Output) ->
+%% A child that hangs does not see that this VM has ended. A shell beside it does: its pipe is closed without a word.
+guarded({os_pid, OsPid}, Attend) ->
+    Script = "read -r word || kill -s KILL " ++ integer_to_list(OsPid),
+    Guard = open_port({spawn_executable, "/bin/sh"}, [{args, ["-c", Script]}, hide]),
+    Outcome = Attend(),
+    Outcome =:= hung andalso signal_port_guard:kill(OsPid),
+    _ = catch port_command(Guard, "gone\n"),
+    Outcome;
+guarded(undefined, Attend) ->
+    Attend().  % it has ended already
+
+collect(Port, Deadline, Output) ->
     receive
         {Port, {data, Data}} ->
-            collect(Port, OsPid, Deadline, binary:part(<<Output/binary, Data/binary>>, 0,
-                                                       min(?MAX_OUTPUT, byte_size(Output) + byte_size(Data))));
+            collect(Port, Deadline, binary:part(<<Output/binary, Data/binary>>, 0,
+                                                min(?MAX_OUTPUT, byte_size(Output) + byte_size(Data))));
         {Port, {exit_status, Status}} ->
             outcome(Status, Output)
     after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
-        {os_pid, Number} = OsPid,
-        _ = signal_port_guard:kill(Number),
         hung
     end.
 

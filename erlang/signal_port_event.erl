@@ -1,5 +1,8 @@
 %% @private What happens, told to people and programs: one log event, in the domain `[signal_port]', and one of `telemetry',
 %% where that library is there. Nothing here is given a request, an answer or an argument of one.
+%%
+%% Handlers run in the process that tells: those of calls in the caller's, those of workers in the pool's. One that blocks
+%% there holds up the start of workers, but no call that finds one ready.
 -module(signal_port_event).
 
 -include_lib("kernel/include/logger.hrl").

@@ -5,6 +5,7 @@
 -export_type([why/0]).
 
 -define(MAX_SAID, 1000).  % characters of a worker's own sentence
+-define(MAX_SIGNAL, 64).  % Linux has as many, others have fewer
 
 -type why() ::
     no_python | {cannot_run, file:filename(), file:posix()} | {unfit, binary()}
@@ -48,9 +49,9 @@ explain(killed) ->
 explain(_) ->
     "the worker's process ended".
 
-%% @doc An exit status in words; over 128 it is the number of the signal that killed.
+%% @doc An exit status in words; over 128 it is the number of the signal that killed, where there is one of that number.
 -spec status(non_neg_integer()) -> string().
-status(Status) when Status > 128 -> "signal " ++ signal(Status - 128);
+status(Status) when Status > 128, Status - 128 =< ?MAX_SIGNAL -> "signal " ++ signal(Status - 128);
 status(Status) -> sentence("status ~b", [Status]).
 
 %% What a worker says is for a log: no line of its own making, no terminal's commands, and not megabytes.
@@ -58,12 +59,17 @@ one_line(Text) ->
     [case Char < 32 orelse Char >= 127 andalso Char < 160 of true -> $\s; false -> Char end
      || Char <- lists:sublist(Text, ?MAX_SAID)].
 
+signal(1) -> "1 (SIGHUP)";
+signal(2) -> "2 (SIGINT)";
+signal(3) -> "3 (SIGQUIT)";
 signal(4) -> "4 (SIGILL)";
+signal(5) -> "5 (SIGTRAP)";
 signal(6) -> "6 (SIGABRT)";
 signal(7) -> "7 (SIGBUS)";
 signal(8) -> "8 (SIGFPE)";
 signal(9) -> "9 (SIGKILL)";
 signal(11) -> "11 (SIGSEGV)";
+signal(13) -> "13 (SIGPIPE)";
 signal(15) -> "15 (SIGTERM)";
 signal(Number) -> integer_to_list(Number).
 

@@ -1,10 +1,10 @@
 %% @private A worker: one process, one port, one OS process, one life. When any of the three ends, all end, and the pool starts
 %% the next; no worker is ever mended.
 %%
-%% Callers send `{call, Alias, Deadline, Request}' and get `{Alias, Answer}', the answer still encoded. Of those whose worker
-%% ends the oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'. Replies come in
-%% the order of the requests, and each must bear the tag of the oldest open one. A reply that does not, or anything else
-%% that the protocol does not know, ends the worker: it is never a wrong answer.
+%% Callers send `{call, Number, Alias, Deadline, fun(() -> Request)}' and get `{Alias, Answer}', the answer still encoded. Of
+%% those whose worker ends the oldest gets 'DOWN', for its call may have been the cause; the others get `{Alias, bystander}'.
+%% Replies come in the order of the requests, and each must bear the tag of the oldest open one. A reply that does not, or
+%% anything else that the protocol does not know, ends the worker: it is never a wrong answer.
 %%
 %% The OS process is given no more calls than keep it busy. The others wait here, where those whose callers have given up
 %% can be forgotten: else a crowd in a hurry would be answered too late for ever.
@@ -23,16 +23,19 @@
 -define(WINDOW, 64).        % calls that the OS process is given before it answers
 -define(LONG, 1024 * 1024). % bytes
 
-%% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once; the rest is
-%% counted by the worker alone.
--type counters() :: counters:counters_ref().
+%% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once, and numbers
+%% its call by that, so that one killed between the two is missed; the rest is counted by the worker alone.
+-type counters() :: atomics:atomics_ref().
 -define(SENT, 1).      % by callers, to this worker
 -define(TAKEN, 2).     % given to the OS process
 -define(ANSWERED, 3).
--define(FORGOTTEN, 4). % given up by their callers before they were given to the OS process
+-define(FORGOTTEN, 4). % given up by their callers, or lost with them, before they were given to the OS process
 
-%% The request is in a function because sys:get_state/1 would print it.
--type call() :: {Alias :: reference(), Deadline :: infinity | integer(), fun(() -> signal_port_wire:request())}.
+%% What has secrets in it, and stays here or waits in the mailbox, is in a function: sys:get_state/1 and sys:log/2 would print
+%% it, and no function is printed with what it holds.
+-type hidden(Secret) :: fun(() -> Secret).
+
+-type call() :: {Alias :: reference(), Deadline :: infinity | integer(), hidden(signal_port_wire:request())}.
 
 -record(state, {
     pool :: pid(),
@@ -40,6 +43,7 @@
     os_pid :: pos_integer() | undefined,
     guard :: pid() | undefined,
     counters :: counters(),
+    latest = 0 :: non_neg_integer(),                 % the highest number of a call that has come
     python :: file:filename() | undefined,
     ready = false :: boolean(),
     stalled = false :: boolean(),                    % the guard is at it
@@ -47,7 +51,7 @@
     open = queue:new() :: queue:queue(reference()),  % aliases of the callers of those that were, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
     due = 0 :: non_neg_integer(),                    % tag of the next reply
-    stream :: signal_port_frame:stream() | too_long, % what has come and is not a whole frame
+    stream :: hidden(signal_port_frame:stream() | too_long),  % what has come and is not a whole frame
     will_write = false :: boolean()                  % the pipe is full; a timer is running
 }).
 
@@ -62,30 +66,30 @@ start_link(Pool, Counters, Config) ->
 %% @doc The counters of a worker to be.
 -spec new_counters() -> counters().
 new_counters() ->
-    counters:new(4, []).
+    atomics:new(4, []).
 
 %% @doc Sends a request. Whoever made the alias, a monitor of the worker, gets `{Alias, Answer}', the answer encoded, or
 %% `{Alias, bystander}', or 'DOWN'; after the deadline, in monotonic milliseconds, maybe nothing.
 -spec send(pid(), counters(), Alias :: reference(), Deadline :: infinity | integer(), signal_port_wire:request()) -> ok.
 send(Worker, Counters, Alias, Deadline, Request) ->
-    counters:add(Counters, ?SENT, 1),
-    Worker ! {call, Alias, Deadline, Request},
+    Number = atomics:add_get(Counters, ?SENT, 1),
+    Worker ! {call, Number, Alias, Deadline, fun() -> Request end},
     ok.
 
 %% @doc How many calls have been given to the OS process.
 -spec taken(counters()) -> non_neg_integer().
 taken(Counters) ->
-    counters:get(Counters, ?TAKEN).
+    atomics:get(Counters, ?TAKEN).
 
 %% @doc How many calls have been answered.
 -spec answered(counters()) -> non_neg_integer().
 answered(Counters) ->
-    counters:get(Counters, ?ANSWERED).
+    atomics:get(Counters, ?ANSWERED).
 
 %% @doc How many calls have been sent, and are neither answered nor forgotten.
 -spec in_flight(counters()) -> integer().
 in_flight(Counters) ->
-    counters:get(Counters, ?SENT) - counters:get(Counters, ?ANSWERED) - counters:get(Counters, ?FORGOTTEN).
+    atomics:get(Counters, ?SENT) - atomics:get(Counters, ?ANSWERED) - atomics:get(Counters, ?FORGOTTEN).
 
 %% @doc Says that an answer of this worker made no sense: it must not give another.
 -spec liar(pid()) -> ok.
@@ -100,7 +104,7 @@ init({Pool, Counters, Config}) ->
     process_flag(sensitive, true),
     #{max_frame := MaxFrame} = Config,
     Stream = signal_port_frame:new(MaxFrame),
-    {ok, #state{pool = Pool, counters = Counters, stream = Stream}, {continue, {open, Config}}}.
+    {ok, #state{pool = Pool, counters = Counters, stream = fun() -> Stream end}, {continue, {open, Config}}}.
 
 -spec handle_continue({open, signal_port_config:config()}, #state{}) -> {noreply, #state{}} | stop().
 handle_continue({open, #{start_timeout := StartTimeout, stall_timeout := StallTimeout} = Config}, State) ->
@@ -119,11 +123,11 @@ guarded(undefined, _StallTimeout, State) ->
     State.  % it has ended already: the message about that is there
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
-handle_info({call, Alias, Deadline, Request}, State) ->
-    {noreply, write(enqueue_all(enqueue(Alias, Deadline, Request, State)))};
+handle_info({call, Number, Alias, Deadline, Request}, State) ->
+    {noreply, write(enqueue_all(enqueue(Number, {Alias, Deadline, Request}, State)))};
 handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
-    {Frames, Rest} = signal_port_frame:feed(Bytes, Stream),
-    release(Frames, received(Frames, State#state{stream = Rest}));
+    {Frames, Rest} = signal_port_frame:feed(Bytes, Stream()),
+    release(Frames, received(Frames, State#state{stream = fun() -> Rest end}));
 handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
@@ -154,14 +158,15 @@ handle_cast(_, State) ->
 
 %% --- Replies ---
 
-received([], #state{stream = too_long} = State) ->
-    stop(garbage, State);
-received([], State) ->
-    {noreply, write(State)};
+received([], #state{stream = Stream} = State) ->
+    case Stream() of
+        too_long -> stop(garbage, State);
+        _ -> {noreply, write(State)}
+    end;
 received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State) ->
     case {queue:out(Open), signal_port_wire:reply(Due, Frame)} of
         {{{value, Alias}, Rest}, {ok, Answer}} ->
-            counters:add(State#state.counters, ?ANSWERED, 1),
+            atomics:add(State#state.counters, ?ANSWERED, 1),
             Alias ! {Alias, Answer},
             received(Frames, State#state{open = Rest, due = Due + 1});
         _ ->
@@ -186,13 +191,19 @@ release(_, Next) -> Next.
 
 %% --- Requests ---
 
-enqueue(Alias, Deadline, Request, #state{waiting = Waiting} = State) ->
-    State#state{waiting = queue:in({Alias, Deadline, fun() -> Request end}, Waiting)}.
+enqueue(Number, Call, #state{waiting = Waiting, latest = Latest, counters = Counters} = State) ->
+    count_in(Number, Latest, Counters),
+    State#state{waiting = queue:in(Call, Waiting), latest = max(Number, Latest)}.
+
+%% A number that is left out is of a caller that was killed before it sent its call, or whose call comes after all.
+count_in(Number, Latest, _Counters) when Number =:= Latest + 1 -> ok;
+count_in(Number, Latest, Counters) when Number > Latest -> atomics:add(Counters, ?FORGOTTEN, Number - Latest - 1);
+count_in(_Number, _Latest, Counters) -> atomics:sub(Counters, ?FORGOTTEN, 1).
 
 %% Those that have come meanwhile go with the first in one write: under load one system call serves many.
 enqueue_all(State) ->
     receive
-        {call, Alias, Deadline, Request} -> enqueue_all(enqueue(Alias, Deadline, Request, State))
+        {call, Number, Alias, Deadline, Request} -> enqueue_all(enqueue(Number, {Alias, Deadline, Request}, State))
     after 0 -> State
     end.
 
@@ -206,7 +217,7 @@ write(State) ->
         {Frames, Filled} ->
             case takes(State#state.port, lists:reverse(Frames)) of
                 true ->
-                    counters:add(State#state.counters, ?TAKEN, length(Frames)),
+                    atomics:add(State#state.counters, ?TAKEN, length(Frames)),
                     Filled;
                 false ->
                     State#state.will_write orelse erlang:send_after(?WRITE_AGAIN, self(), write),
@@ -222,7 +233,7 @@ forget(#state{waiting = Waiting} = State) ->
                 true ->
                     State;
                 false ->
-                    counters:add(State#state.counters, ?FORGOTTEN, 1),
+                    atomics:add(State#state.counters, ?FORGOTTEN, 1),
                     forget(State#state{waiting = queue:drop(Waiting)})
             end;
         _ ->
@@ -268,7 +279,7 @@ tell_bystanders(#state{open = Open, waiting = Waiting}) ->
 
 tell_late_bystanders() ->
     receive
-        {call, Alias, _, _} ->
+        {call, _, Alias, _, _} ->
             Alias ! {Alias, bystander},
             tell_late_bystanders()
     after 0 -> ok
@@ -282,12 +293,11 @@ end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_guard:kill(OsPid),
     signal_port_guard:dismiss(Guard).
 
-%% Requests have secrets in them: the one being handled, and those that wait.
+%% A message may be a piece of an answer. The state has its secrets in functions.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
     maps:map(fun(message, _) -> hidden;
                 (log, _) -> [];
-                (state, State) -> State#state{waiting = queue:new(), stream = signal_port_frame:new(1)};
                 (_, Value) -> Value
              end, Status).
 

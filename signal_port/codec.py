@@ -26,6 +26,10 @@ erlang.zlib = None
 # A long integer would take time that grows with its square: a megabyte, minutes. With no number for its tag, one of
 # more than 255 bytes is unknown to the decoder. No operation takes one.
 erlang._TAG_LARGE_BIG_EXT = None
+# So would a map whose keys collide (300 kB, twenty seconds), and of keys that are equal in Python alone, 1 and 1.0, one
+# would be lost. A reference to an atom cache would come back to one who has no such cache. No operation takes either.
+erlang._TAG_MAP_EXT = None
+erlang._TAG_ATOM_CACHE_REF = None
 
 _packer = Packer()
 _GIVEN_BACK = 1024 * 1024  # bytes; after a longer reply the packer's buffer, as long as that, is given back

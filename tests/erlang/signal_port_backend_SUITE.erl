@@ -11,7 +11,7 @@ all() ->
     [decides_by_the_table,
      {group, auto}, {group, nif}, {group, port},
      nothing_installed_is_seen, the_drop_in_is_seen, an_installed_nif_is_seen_and_not_loaded,
-     the_crashing_nif_kills_who_loads_it].
+     the_crashing_nif_kills_who_loads_it, the_hanging_nif_ends_with_the_vm].
 
 groups() ->
     [{auto, [the_crashing_nif_is_not_taken, the_crashing_nif_is_told_once, the_crashing_nif_was_tried_in_a_child,
@@ -131,6 +131,24 @@ an_installed_nif_is_seen_and_not_loaded(Config) ->
 the_crashing_nif_kills_who_loads_it(Config) ->
     Folder = crashing(Config),
     {died, 139, _} = signal_port_child:run(?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT).
+
+%% The VM that tries it is killed: it can do nothing for its child any more.
+the_hanging_nif_ends_with_the_vm(Config) ->
+    Folder = hanging(Config),
+    {ok, Vm, _} = peer:start(#{connection => standard_io, args => ["-pa", filename:dirname(code:which(signal_port))]}),
+    Killed = list_to_integer(peer:call(Vm, os, getpid, [])),
+    ok = peer:cast(Vm, signal_port_child, run, [?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT]),
+    Hanging = signal_port_stage:until(fun() ->
+        {ok, OsPid} = file:read_file(filename:join(Folder, "mark")),
+        binary_to_integer(OsPid)
+    end),
+    try
+        true = signal_port_stage:is_alive(Hanging),
+        "" = signal_port_stage:signal("KILL", Killed),
+        signal_port_stage:until_gone([Hanging])
+    after
+        signal_port_stage:signal("KILL", Hanging)
+    end.
 
 the_crashing_nif_is_not_taken(Config) ->
     _ = crashing(Config),

@@ -12,6 +12,7 @@ all() ->
      tells_of_a_function_that_is_not_there, tells_of_a_child_that_ended_without_a_word,
      tells_that_no_child_can_be_run,
      tells_that_a_child_hung, leaves_no_os_process_of_one_that_hung, leaves_no_os_process_of_one_that_returned,
+     leaves_no_guard_behind,
      leaves_no_port_behind, leaves_no_message_of_one_that_hung, leaves_no_message_of_a_noisy_one_that_hung,
      leaves_no_message_to_one_that_traps_exits,
      finds_the_answer_amid_noise, finds_the_answer_after_standard_error, keeps_no_more_output_than_it_may,
@@ -142,6 +143,16 @@ leaves_no_os_process_of_one_that_returned(_) ->
 
 child_returns_its_pid() ->
     list_to_integer(os:getpid()).
+
+%% Two ports are open while it runs: the child's, and the one of its guard.
+leaves_no_guard_behind(_) ->
+    Before = erlang:ports(),
+    {_, Monitor} = spawn_monitor(fun() -> hung = run(child_hangs, [], 500) end),
+    OsPids = signal_port_stage:until(fun() ->
+        [_, _] = [OsPid || Port <- erlang:ports() -- Before, {os_pid, OsPid} <- [erlang:port_info(Port, os_pid)]]
+    end),
+    receive {'DOWN', Monitor, process, _, normal} -> ok end,
+    signal_port_stage:until_gone(OsPids).
 
 leaves_no_port_behind(_) ->
     Before = erlang:ports(),
@@ -301,6 +312,7 @@ describes_every_end(_) ->
                              {{died, 136, <<>>}, "killed a child VM by signal 8 (SIGFPE)"},
                              {{died, 137, <<>>}, "killed a child VM by signal 9 (SIGKILL)"},
                              {{died, 159, <<>>}, "killed a child VM by signal 31"},
+                             {{died, 255, <<>>}, "ended a child VM with status 255"},
                              {{died, 128, <<>>}, "ended a child VM with status 128"},
                              {{died, 1, <<"said">>}, "ended a child VM with status 1"},
                              {{died, 0, <<>>}, "ended a child VM with status 0"},

@@ -11,6 +11,11 @@
 -define(CROWD_MEMORY, 96).      % MiB that such a crowd may take, its own processes included
 -define(LEFT_MEMORY, 16).       % MiB that it may leave
 -define(LATE, 500).             % milliseconds that a timer of the VM may be late, under load, on a machine that is shared
+-define(KILLED, 100_000).       % callers
+-define(SPIN, 10_000).          % turns that a killer waits at most; a few microseconds
+-define(TURN, 4000).            % reductions
+-define(CALL, 150).             % reductions that a caller needs to send a call, and more
+-define(KILLERS, 20).           % processes that each start one, and kill it
 -define(ROUNDS, 100).
 -define(PILE, 2000).            % calls that may be with a worker when 500 callers have given up twenty times each
 
@@ -19,9 +24,12 @@ all() ->
      the_workers_supervisor_killed_fails_no_call, the_upper_supervisor_killed_leaves_no_os_process,
      callers_of_a_stopped_worker_are_answered_by_another, a_stopped_worker_times_out_in_time,
      ends_a_worker_that_spins, a_worker_that_does_not_read_is_followed_by_one_that_does,
-     ends_a_worker_that_prints, ends_a_worker_whatever_its_status, a_worker_that_never_gets_ready_is_waited_for_in_time,
+     ends_a_worker_that_prints, a_call_that_exits_with_any_status_is_given_up,
+     a_worker_that_exits_with_any_status_is_followed, a_worker_that_is_ended_by_any_signal_is_followed,
+     a_worker_that_never_gets_ready_is_waited_for_in_time,
      a_python_that_is_removed_is_waited_for, a_python_that_is_broken_is_waited_for,
-     ten_thousand_callers_are_answered, callers_that_go_away_leave_nothing, waiters_that_go_away_leave_nothing,
+     ten_thousand_callers_are_answered, callers_that_go_away_leave_nothing,
+     callers_killed_at_any_moment_leave_none_in_flight, waiters_that_go_away_leave_nothing,
      waiters_that_time_out_leave_nothing, calls_given_up_do_not_pile_up,
      the_vm_killed_leaves_no_worker, the_vm_killed_leaves_no_busy_worker, the_vm_killed_leaves_no_stopped_worker,
      the_vm_stopped_leaves_no_worker, a_supervisor_above_need_not_try_twice, a_supervisor_above_restarts_it_a_hundred_times].
@@ -132,7 +140,7 @@ ends_a_worker_that_prints(_) ->
     {error, unavailable} = signal_port:init(),
     "the worker wrote what is not of the protocol" = signal_port_stage:until(fun last_reason/0).
 
-ends_a_worker_whatever_its_status(_) ->
+a_call_that_exits_with_any_status_is_given_up(_) ->
     ok = signal_port_stage:start_with("exits_as_told.py", [{pool_size, 1}]),
     [begin
          {error, unavailable} = signal_port:sha256(<<Status>>),
@@ -140,6 +148,54 @@ ends_a_worker_whatever_its_status(_) ->
          signal_port_stage:until(fun() -> all_ready(), last_reason() =:= Sentence end)
      end || Status <- [0, 1, 2, 70, 76, 78, 126, 127, 137, 255]],
     30 = signal_port_stage:restarts().
+
+%% The call that was with it is answered by the next, and the log says it in one line.
+a_worker_that_exits_with_any_status_is_followed(Config) ->
+    Switch = signal_port_stage:switch(Config),
+    ok = signal_port_stage:start_with("exits_once_as_told.py", [{pool_size, 1}]),
+    is_followed([{Status, fun(Call) -> ok = file:write_file(Switch, <<>>), Call() end} || Status <- lists:seq(0, 255)]).
+
+%% Those that a VM does not have its children ignore.
+a_worker_that_is_ended_by_any_signal_is_followed(_) ->
+    ok = signal_port_stage:start_with("honest.py", [{pool_size, 1}]),
+    Ask = fun(Name) ->
+        fun(Call) ->
+            [OsPid] = signal_port_stage:os_pids(),
+            "" = signal_port_stage:signal(Name, OsPid),
+            signal_port_stage:until(fun() -> not signal_port_stage:is_alive(OsPid) end),
+            Call()
+        end
+    end,
+    is_followed([{128 + Number, Ask(Name)}
+                 || {Name, Number} <- [{"HUP", 1}, {"QUIT", 3}, {"ILL", 4}, {"TRAP", 5}, {"ABRT", 6},
+                                       {"KILL", 9}, {"SEGV", 11}, {"ALRM", 14}, {"TERM", 15}]]).
+
+%% `End' has the worker end with such a status, in a call or before it.
+is_followed(Ends) ->
+    ok = logger:add_handler(?MODULE, ?MODULE, #{level => warning, config => self()}),
+    try
+        [begin
+             {ok, <<_:256>>} = End(fun() -> signal_port:sha256(<<Status>>) end),
+             #{restarts := Restarts, last_reason := Sentence} = signal_port_stage:worker(),
+             {Status, Number, "the worker ended with " ++ Words} = {Status, Restarts, Sentence},
+             Words = signal_port_reason:status(Status),
+             ["signal_port: " ++ Line] = lines(),
+             Sentence = lists:takewhile(fun(Char) -> Char =/= $, end, Line)
+         end || {Number, {Status, End}} <- lists:enumerate(Ends)]
+    after
+        ok = logger:remove_handler(?MODULE)
+    end,
+    told("~b ends, each followed, and told in one line", [length(Ends)]).
+
+%% The handler.
+log(#{msg := {Format, Args}, meta := #{domain := [signal_port]}}, #{config := Test}) ->
+    Test ! {line, lists:flatten(io_lib:format(Format, Args))},
+    ok;
+log(_, _) ->
+    ok.
+
+lines() ->
+    receive {line, Line} -> [Line | lines()] after 0 -> [] end.
 
 a_worker_that_never_gets_ready_is_waited_for_in_time(Config) ->
     {Python, Folder} = stand_in("ready_while_told.py", Config),
@@ -223,6 +279,33 @@ callers_that_go_away_leave_nothing(_) ->
     ok = signal_port:init(),
     is_as_before(Before),
     0 = signal_port_stage:restarts().
+
+%% A caller counts itself in, and its worker counts it out: one without the other would make the worker look busy for ever.
+%% A process is killed where its turn ends, so each caller's ends elsewhere.
+callers_killed_at_any_moment_leave_none_in_flight(_) ->
+    ok = signal_port_stage:start([{pool_size, 2}]),
+    all_ready(),
+    _ = signal_port_stage:in_parallel(?KILLERS, fun(_) ->
+        [begin
+             {Pid, Monitor} = spawn_monitor(fun Call() ->
+                 erlang:bump_reductions(?TURN - Number rem ?CALL),
+                 signal_port:init(),
+                 Call()
+             end),
+             spin(rand:uniform(?SPIN)),
+             exit(Pid, kill),
+             receive {'DOWN', Monitor, process, Pid, killed} -> ok end
+         end || Number <- lists:seq(1, ?KILLED div ?KILLERS)]
+    end),
+    signal_port_stage:until(fun() ->
+        _ = signal_port_stage:in_parallel(8, fun(_) -> signal_port:init() end),  % what the last one left is seen by the next
+        [0, 0] = [InFlight || #{in_flight := InFlight} <- signal_port_stage:workers()]
+    end),
+    0 = signal_port_stage:restarts(),
+    told("~b callers killed, ~b calls answered", [?KILLED, signal_port_stage:calls()]).
+
+spin(0) -> ok;
+spin(Times) -> spin(Times - 1).
 
 waiters_that_go_away_leave_nothing(Config) ->
     leave_nothing([], fun() ->
@@ -329,15 +412,15 @@ a_supervisor_above_restarts_it_a_hundred_times(_) ->
     process_flag(trap_exit, true),
     Options = [{pool_size, 1}, {python, signal_port_stage:stand_in("honest.py")}],
     signal_port_stage:stop(),
-    {Ports, Processes} = {length(erlang:ports()), erlang:system_info(process_count)},
+    {Ports, Processes} = {erlang:ports(), processes()},
     {ok, Supervisor} = supervisor:start_link(?MODULE, {?ROUNDS, [signal_port:child_spec(Options)]}),
     OsPids = lists:append([restarted() || _ <- lists:seq(1, ?ROUNDS)]),
     ok = signal_port:init(),
     exit(Supervisor, shutdown),
     receive {'EXIT', Supervisor, shutdown} -> ok end,
     signal_port_stage:until_gone(OsPids),
-    signal_port_stage:until(fun() -> length(erlang:ports()) =< Ports end),
-    signal_port_stage:until(fun() -> erlang:system_info(process_count) =< Processes end).
+    signal_port_stage:until(fun() -> {[], []} = {erlang:ports() -- Ports, processes() -- Processes} end),
+    told("~b restarts; no OS process, port or process left", [length(OsPids)]).
 
 %% What the killed one leaves takes a while to end, and has the names.
 a_supervisor_above_need_not_try_twice(_) ->

@@ -2,13 +2,15 @@
 -module(signal_port_secrets_SUITE).
 -compile([export_all, nowarn_export_all]).
 
--define(WINDOW, 8). % bytes; a shorter piece of a secret may be there by chance
+-define(WINDOW, 8).    % bytes; a shorter piece of a secret may be there by chance
+-define(SECRETS, 100). % bytes; a request with secrets has more, the notice of a stand-in less
 
 all() ->
     [the_search_finds_what_is_there, a_worker_killed_in_a_call_tells_nothing, a_crashing_caller_tells_nothing,
      a_caller_with_a_wrong_type_tells_nothing, a_garbage_reply_tells_nothing, a_worker_that_exits_tells_nothing,
      a_killed_worker_process_tells_nothing, a_killed_pool_tells_nothing, a_stalled_worker_tells_nothing,
-     status_tells_nothing, a_workers_messages_tell_nothing, info_tells_nothing,
+     status_tells_nothing, half_an_answer_tells_nothing, a_workers_messages_tell_nothing, debugging_tells_no_request,
+     info_tells_nothing,
      a_carrier_tells_nothing, a_carrier_that_ends_tells_nothing, a_carrier_that_fails_tells_nothing,
      a_batch_with_a_wrong_type_tells_nothing, a_request_with_a_wrong_type_tells_nothing].
 
@@ -118,6 +120,32 @@ status_tells_nothing(Config) ->
     [tells_nothing(Config, sys:get_status(Process))
      || Process <- [signal_port_stage:pid(), signal_port_pool, signal_port_worker_sup, signal_port_sup]],
     [tells_nothing(Config, sys:get_state(Process)) || Process <- [signal_port_stage:pid(), signal_port_pool]],
+    end_all(Callers).
+
+%% The stand-in begins its reply with the request.
+half_an_answer_tells_nothing(Config) ->
+    start("hangs_in_a_reply.py", []),
+    Callers = callers(Config),
+    Worker = signal_port_stage:pid(),
+    {links, Links} = process_info(Worker, links),
+    [Port] = [Port || Port <- Links, is_port(Port)],
+    signal_port_stage:until(fun() -> {input, Bytes} = erlang:port_info(Port, input), Bytes > ?SECRETS end),
+    [tells_nothing(Config, Asked) || Asked <- [sys:get_state(Worker), sys:get_status(Worker)]],
+    end_all(Callers),
+    tells_nothing(Config).
+
+%% Whoever turns this on sees the answers; a request needs not be seen.
+debugging_tells_no_request(Config) ->
+    start("hangs.py", []),
+    Worker = signal_port_stage:pid(),
+    ok = sys:log(Worker, true),
+    Callers = callers(Config),
+    Events = signal_port_stage:until(fun() ->
+        {ok, [{in, Message} | _] = Events} = sys:log(Worker, get),
+        call = element(1, Message),
+        Events
+    end),
+    tells_nothing(Config, Events),
     end_all(Callers).
 
 %% A worker that is held up has its requests in its message queue.

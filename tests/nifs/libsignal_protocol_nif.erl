@@ -1,11 +1,11 @@
-%% The Erlang side of sick_nif.c. It first leaves a mark beside itself: that somebody tried, and did not live to tell.
+%% The Erlang side of sick_nif.c. It first leaves a mark beside itself: who tried, and did not live to tell.
 -module(libsignal_protocol_nif).
 -export([init/0]).
 -on_load(load/0).
 
 load() ->
     Folder = filename:dirname(code:which(?MODULE)),
-    ok = file:write_file(filename:join(Folder, "mark"), <<>>),
+    ok = file:write_file(filename:join(Folder, "mark"), os:getpid()),
     erlang:load_nif(filename:join(Folder, "sick_nif"), 0).
 
 init() ->

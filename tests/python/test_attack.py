@@ -68,6 +68,9 @@ def count(number: int) -> bytes:
 HUGE = (2**16, 2**31, 2**32 - 1)
 MEGABYTE = 1024 * 1024
 NODE = b"\x77\x01n"
+# Python's hash of an integer is its remainder by this prime: they are found one behind the other, in minutes.
+MERSENNE = 2**61 - 1
+COLLIDING = b"".join(b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000))
 HOSTILE: dict[str, bytes] = {
     **{f"array of {size}": b"\x93\x01\xa4init\xdd" + count(size) for size in HUGE},
     **{f"map of {size}": b"\x93\x01\xa4init\xdf" + count(size) for size in HUGE},
@@ -86,6 +89,7 @@ HOSTILE: dict[str, bytes] = {
     "map in map in map": b"\x93" + b"\x81\xa1k" * 300_000,
     "list in list in list": ETF_REQUEST + (b"\x6c" + count(1)) * 200_000,
     "tuple in tuple in tuple": ETF_REQUEST + b"\x68\x01" * MEGABYTE,
+    "etf map of keys that collide": ETF_REQUEST + b"\x74" + count(20_000) + COLLIDING + ETF_INIT,
     "etf map in key in map": ETF_REQUEST + (b"\x74" + count(1)) * 200_000,
     "compressed gigabyte": b"\x83\x50" + count(2**30) + zlib.compress(bytes(64 * MEGABYTE), 9),
     "compressed gigabyte for a tag": ETF_REQUEST + b"\x50" + count(2**30) + zlib.compress(bytes(64 * MEGABYTE), 9),

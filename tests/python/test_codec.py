@@ -52,7 +52,6 @@ ETF_TAGS: dict[str, Any] = {
     "list": [1, [2, 1000], OtpErlangAtom("x")],
     "improper list": OtpErlangList([1, 2], improper=True),
     "tuple": (1, (2, ()), b""),
-    "map": {OtpErlangAtom("key"): [1000]},
     "nothing": [],
 }
 
@@ -243,7 +242,6 @@ MALFORMED_ETF_BATCHES: dict[str, Any] = {
     "a binary": OtpErlangBinary(b"init"),
     "an atom": OtpErlangAtom("init"),
     "undefined": None,
-    "a map": {1: 2},
     "an improper list": OtpErlangList([1, 2], improper=True),
 }
 
@@ -347,7 +345,6 @@ BAD_ETF_ARGUMENTS: dict[str, Any] = {
     "atom": OtpErlangAtom("abc"),
     "true": True,
     "undefined": None,
-    "map": {},
     "pid": ETF_TAGS["pid"],
     "integer": 1,
     "float": 1.0,
@@ -368,6 +365,7 @@ def test_an_etf_operation_that_is_no_atom_is_unknown(operation: Any) -> None:
 INIT: tuple[Any, ...] = (1, OtpErlangAtom("init"), [])
 PLAIN_INIT = etf(INIT)[1:]
 ZEROS = b"\x6d" + struct.pack(">I", 10_000) + bytes(10_000)
+MAP = b"\x83\x74\0\0\0\3" + b"\x61\1" * 2 + b"\x61\2" * 2 + b"\x61\3" * 2
 COMPRESSED_ZEROS = b"\x50" + struct.pack(">I", len(ZEROS)) + zlib.compress(ZEROS)
 NO_ETF_REQUESTS: dict[str, bytes] = {
     "nothing": b"\x83",
@@ -378,7 +376,15 @@ NO_ETF_REQUESTS: dict[str, bytes] = {
     "integer": etf(1),
     "atom": etf(OtpErlangAtom("init")),
     "string of three": etf(b"abc"),
-    "map of three keys": etf({1: 1, 2: 2, 3: 3}),
+    "map": MAP,
+    "map for a tag": b"\x83\x68\x03" + MAP[1:] + b"\x77\x04init\x6a",
+    "empty map for a tag": b"\x83\x68\x03\x74\0\0\0\0\x77\x04init\x6a",
+    "map in a tag": b"\x83\x68\x03\x68\x01" + MAP[1:] + b"\x77\x04init\x6a",
+    "map for arguments": b"\x83\x68\x03\x61\x01\x77\x04init" + MAP[1:],
+    "map for an argument": b"\x83\x68\x03\x61\x01\x77\x04init\x6c\0\0\0\1" + MAP[1:] + b"\x6a",
+    "cached atom for a tag": b"\x83\x68\x03\x4e\0\x77\x04init\x6a",
+    "cached atom in a tag": b"\x83\x68\x03\x68\x01\x4e\0\x77\x04init\x6a",
+    "cached atom for an operation": b"\x83\x68\x03\x61\x01\x4e\0\x6a",
     "cut": etf(INIT)[:-1],
     "more behind it": etf(INIT) + b"\x6a",
     "unknown tag": b"\x83\x00",
