@@ -286,7 +286,7 @@ send_request(Name, Args, Timeout) ->
     is_timeout(Timeout) orelse error(badarg),
     {Operation, _, Request} = checked({Name, Args}),
     Call = case signal_port_pool:nif(Operation) of
-        undefined -> fun() -> signal_port_pool:call(Request, Timeout) end;
+        undefined -> fun() -> signal_port_call:call(Request, Timeout) end;
         Module -> fun() -> by_nif(Module, Operation, Args) end
     end,
     signal_port_request:send(fun() -> observed(Operation, Call) end).
@@ -360,7 +360,7 @@ call(Operation, Args) ->
 
 answer(Operation, Args) ->
     case signal_port_pool:nif(Operation) of
-        undefined -> signal_port_pool:call(signal_port_wire:request(Operation, Args));
+        undefined -> signal_port_call:call(signal_port_wire:request(Operation, Args));
         Module -> by_nif(Module, Operation, Args)
     end.
 

@@ -11,7 +11,7 @@
 %% @doc The answers, in the order of the requests.
 -spec call([signal_port_wire:request()]) -> [term()].
 call(Requests) ->
-    Workers = max(1, signal_port_pool:ready()),
+    Workers = max(1, length(signal_port_pool:workers())),
     Share = (length(Requests) + Workers - 1) div Workers,
     case frames(Requests, max(1, min(?MAX_LENGTH, Share))) of
         [] -> [];
@@ -47,9 +47,9 @@ collect([], [], _Room) ->
     [].
 
 answers([Request]) ->
-    [signal_port_pool:call(Request)];
+    [signal_port_call:call(Request)];
 answers(Requests) ->
-    case signal_port_pool:call(signal_port_wire:batch(Requests)) of
+    case signal_port_call:call(signal_port_wire:batch(Requests)) of
         Answers when tuple_size(Answers) =:= length(Requests), element(1, Answers) =/= error ->
             tuple_to_list(Answers);
         {error, Why} when Why =:= too_large; Why =:= unavailable ->

@@ -1,26 +1,21 @@
-%% @private The pool: which workers are ready, which is started when, and the way of a call.
+%% @private The pool: which workers are ready, and which is started when.
 %%
-%% The process keeps the workers going. No call passes through it: callers read the ready workers from a table, take the
-%% one with the fewest calls in flight and talk to it. They come here only when there is no worker to talk to.
-%%
-%% A call whose worker ends is tried again with another: every operation is a function of its arguments and fresh
-%% randomness, and an answer that never came was never seen. It is given up after three attempts at which it was the
-%% oldest call of a worker that ended, so that one that kills its worker cannot go round for ever; or after thirty at
-%% which it stood behind another, for a worker may end over a call that was not quite the oldest.
+%% The process keeps the workers going. No call passes through it: callers read the ready workers from a table (see
+%% signal_port_call), and come here only when there is no worker to talk to.
 -module(signal_port_pool).
 -behaviour(gen_server).
 
--export([new_table/3, start_link/1, nif/1, ready/0, call/1, call/2, info/0]).
+-export([new_table/3, start_link/1, nif/1, read/0, workers/0, wait/2, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
+-export_type([worker/0]).
 
 -define(TABLE, signal_port_pool).
--define(ATTEMPTS, 3).
--define(PATIENCE, 30).        % of a call; an attempt takes as much of it as is written here:
--define(SUSPECT, 10).         % it was the worker's oldest call
--define(BYSTANDER, 1).        % it was not
+-define(HOPELESS, 3).         % failed starts in a row, of every worker
 -define(FIRST_DELAY, 100).    % milliseconds before the second try to start a worker; doubled each time,
 -define(LAST_DELAY, 10_000).  % up to this
 -define(SHORT_LIFE, 1000).    % milliseconds; one that ends idle before is followed no sooner
+
+-type worker() :: {pid(), signal_port_worker:counters()}.
 
 -record(slot, {
     index :: pos_integer(),
@@ -63,27 +58,36 @@ nif(Operation) ->
         error:badarg -> undefined
     end.
 
-%% @doc How many workers are ready.
--spec ready() -> non_neg_integer().
-ready() ->
-    length(ready_workers([])).
-
-%% @doc The answer to a request, or the bridge's own error.
--spec call(signal_port_wire:request()) -> term().
-call(Request) ->
-    call(Request, default).
-
--spec call(signal_port_wire:request(), default | timeout()) -> term().
-call(Request, Wanted) ->
+%% @doc What a call needs: the workers that are ready, the time it may take in milliseconds, the longest frame in bytes.
+-spec read() -> {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer()} | not_running.
+read() ->
     try ets:lookup(?TABLE, call) of
-        [{call, Workers, Default, MaxFrame}] ->
-            Timeout = case Wanted of default -> Default; _ -> Wanted end,
-            case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
-                true -> attempt(Request, deadline(Timeout), ?PATIENCE, [], Workers);
-                false -> {error, too_large}
-            end
+        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
     catch
-        error:badarg -> {error, unavailable}  % there is no table: the application is not running
+        error:badarg -> not_running  % there is no table
+    end.
+
+%% @doc The workers that are ready. One that has just ended may still be among them.
+-spec workers() -> [worker()].
+workers() ->
+    case read() of
+        {Workers, _, _} -> Workers;
+        not_running -> []
+    end.
+
+%% @doc Waits until a worker is ready that is not among the dead; `restarting' where the pool itself has ended meanwhile.
+-spec wait(Dead :: [pid()], timeout()) -> ok | {error, timeout | unavailable} | restarting.
+wait(Dead, Timeout) ->
+    try
+        gen_server:call(?MODULE, {wait, Dead}, Timeout)
+    catch
+        exit:{timeout, _} ->
+            gen_server:cast(?MODULE, {forget, self()}),
+            {error, timeout};
+        exit:{calling_self, _} ->
+            {error, unavailable};  % a handler of an event, which runs in the pool: there is nobody to wait for
+        exit:_ ->
+            restarting
     end.
 
 %% @doc The engine, and what the pool has to say of each worker.
@@ -91,97 +95,6 @@ call(Request, Wanted) ->
 info() ->
     {Versions, Workers} = gen_server:call(?MODULE, info),
     {ets:lookup_element(?TABLE, choice, 2), Versions, Workers}.
-
-attempt(_Request, _Deadline, Patience, _Dead, _Workers) when Patience =< 0 ->
-    {error, unavailable};
-attempt(Request, Deadline, Patience, Dead, []) ->
-    case wait(Dead, Deadline) of
-        ok -> attempt(Request, Deadline, Patience, Dead, ready_workers(Dead));
-        Error -> Error
-    end;
-attempt(Request, Deadline, Patience, Dead, Workers) ->
-    {Pid, Counters} = least_busy(Workers),
-    case send(Pid, Counters, Request, Deadline) of
-        {ok, Answer} ->
-            Answer;
-        timeout ->
-            {error, timeout};
-        {ended, Cost} ->
-            attempt(Request, Deadline, Patience - Cost, [Pid | Dead], ready_workers([Pid | Dead]))
-    end.
-
-%% The table may still name workers that are known to be dead.
-ready_workers(Dead) ->
-    try ets:lookup_element(?TABLE, call, 2) of
-        Workers -> [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)]
-    catch
-        error:badarg -> []
-    end.
-
-least_busy([Only]) ->
-    Only;
-least_busy([{_, Counters} = First | Others]) ->
-    least_busy(Others, First, signal_port_worker:in_flight(Counters)).
-
-least_busy([{_, Counters} = Next | Others], Best, Fewest) ->
-    case signal_port_worker:in_flight(Counters) of
-        Fewer when Fewer < Fewest -> least_busy(Others, Next, Fewer);
-        _ -> least_busy(Others, Best, Fewest)
-    end;
-least_busy([], Best, _Fewest) ->
-    Best.
-
-send(Pid, Counters, Request, Deadline) ->
-    %% Made in this function, so that the receive need not look at the messages that were there before.
-    Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
-    signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
-    receive
-        {Alias, bystander} ->
-            {ended, ?BYSTANDER};
-        {Alias, Bytes} ->
-            case signal_port_wire:answer(Bytes) of
-                {ok, Answer} ->
-                    {ok, Answer};
-                error ->
-                    signal_port_worker:liar(Pid),
-                    {ended, ?SUSPECT}
-            end;
-        {'DOWN', Alias, process, _, noproc} ->
-            {ended, 0};  % it was gone before it had the request
-        {'DOWN', Alias, process, _, _} ->
-            {ended, ?SUSPECT}
-    after remaining(Deadline) ->
-        demonitor(Alias, [flush]),
-        receive {Alias, _} -> ok after 0 -> ok end,
-        timeout
-    end.
-
-%% Until a worker is ready that is not among the dead.
-wait(Dead, Deadline) ->
-    try
-        gen_server:call(?MODULE, {wait, Dead}, remaining(Deadline))
-    catch
-        exit:{timeout, _} ->
-            gen_server:cast(?MODULE, {forget, self()}),
-            {error, timeout};
-        exit:{calling_self, _} ->
-            {error, unavailable};  % a handler of an event, which runs in the pool: there is nobody to wait for
-        exit:_ ->  % the pool is being started anew, or the application has been stopped
-            case {ets:whereis(?TABLE), remaining(Deadline)} of
-                {undefined, _} -> {error, unavailable};
-                {_, 0} -> {error, timeout};
-                {_, _} -> timer:sleep(10)
-            end
-    end.
-
-deadline(infinity) -> infinity;
-deadline(Milliseconds) -> now_ms() + Milliseconds.
-
-remaining(infinity) -> infinity;
-remaining(Deadline) -> max(0, Deadline - now_ms()).
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).
 
 %% --- gen_server ---
 
@@ -322,7 +235,7 @@ forget(Caller, #state{waiters = Waiters} = State) ->
 
 %% A start or two may fail by an accident; when all have failed more often, waiting is no use.
 dismiss_if_hopeless(#state{slots = Slots, is_hopeless = WasHopeless} = State) ->
-    case lists:all(fun(#slot{failures = Failures}) -> Failures >= ?ATTEMPTS end, maps:values(Slots)) of
+    case lists:all(fun(#slot{failures = Failures}) -> Failures >= ?HOPELESS end, maps:values(Slots)) of
         true ->
             WasHopeless orelse signal_port_event:unavailable(),
             dismiss({error, unavailable}, State#state{is_hopeless = true});
@@ -341,3 +254,6 @@ describe(#slot{state = SlotState, os_pid = OsPid, counters = Counters, starts = 
     end,
     #{state => SlotState, os_pid => OsPid, calls => Slot#slot.calls + Answered, in_flight => InFlight,
       restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
+
+now_ms() ->
+    erlang:monotonic_time(millisecond).

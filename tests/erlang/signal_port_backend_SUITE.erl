@@ -448,7 +448,7 @@ functions(Module, Body, Operations) ->
             "_ = whereis(signal_port_sup) =:= undefined andalso begin "
             "application:load(signal_port), application:set_env(signal_port, backend, port), "
             "application:set_env(signal_port, pool_size, 1), application:start(signal_port) end, "
-            "signal_port_pool:call(signal_port_wire:request(Operation, Args))"]].
+            "signal_port_call:call(signal_port_wire:request(Operation, Args))"]].
 
 function(Operation, Arity, Body) ->
     Args = lists:join(", ", ["A" ++ integer_to_list(Number) || Number <- lists:seq(1, Arity)]),
