@@ -18,26 +18,42 @@ PIPE_SIZE = 256 * 1024  # bytes; all pipes of a user together may hold 64 MiB on
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # prctl(2)
 
-EXIT_OK, EXIT_USAGE, EXIT_UNFIT, EXIT_PROTOCOL, EXIT_CRASHED = 0, 2, 78, 76, 70  # as in sysexits.h
+# As in sysexits.h.
+EXIT_OK, EXIT_USAGE, EXIT_DATA, EXIT_NO_INPUT, EXIT_CRASHED, EXIT_PROTOCOL, EXIT_UNFIT = 0, 2, 65, 66, 70, 76, 78
 
-
-USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | version"
+USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | doctor | selftest | version | inspect-session FILE"
 
 
 def main(arguments):
     # type: (list[str]) -> int
     """Run the command line and return the exit status."""
-    if arguments == ["version"]:
+    if arguments == ["doctor"] and sys.version_info >= PYTHON_FLOOR:
+        from signal_port import doctor
+
+        return doctor.main()
+    if arguments in (["doctor"], ["selftest"], ["version"]) or arguments[:-1] == ["inspect-session"]:
         reason = unfit()
-        if reason:
-            return complain(reason, EXIT_UNFIT)
-        print(", ".join("%s %s" % item for item in versions().items()))
-        return EXIT_OK
+        return complain(reason, EXIT_UNFIT) if reason else run_command(*arguments)
     if arguments[:1] == ["worker"] and len(arguments) <= 3 and all(map(is_number, arguments[1:])):
         if os.isatty(0):
             return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
         return work(*map(int, arguments[1:]))
     return complain(USAGE, EXIT_USAGE)
+
+
+def run_command(name, *arguments):
+    # type: (str, *str) -> int
+    """Run a command that needs all packages; return the exit status."""
+    if name == "version":
+        print(", ".join("%s %s" % item for item in versions().items()))
+        return EXIT_OK
+    if name == "selftest":
+        from signal_port import selftest
+
+        return selftest.main()
+    from signal_port import inspect_session
+
+    return inspect_session.main(*arguments)
 
 
 def is_number(argument):
@@ -137,25 +153,46 @@ def unfit():
             sys.executable,
             *sys.version_info[:2],
         )
+    for name in PACKAGES:
+        _, lack = examine(name)
+        if lack:
+            return "%s: %s" % (lack, remedy())
+    return None
+
+
+def examine(name):
+    # type: (str) -> tuple[str, str | None]
+    """Return the version of one of the packages, as far as it tells it, and what is wrong with it, or None."""
     from importlib import import_module
 
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        return "", "Python cannot import %s (%s)" % (name, (str(error).splitlines() or ["no reason given"])[0])
+    if not getattr(module, "__file__", None):  # Python takes any folder for a package
+        return "", "Python cannot import %s (only a folder of that name is there)" % name
+    found = getattr(module, "__version__", "")
+    if found and numbers(found) < numbers(lowest(name)):
+        return found, "%s %s is too old" % (name, found)
+    return found, None
+
+
+def lowest(name):
+    # type: (str) -> str
+    """Return the lowest version of one of the packages that will do."""
+    return PACKAGES[name].partition(">=")[2]
+
+
+def remedy():
+    # type: () -> str
+    """Return what installs the packages."""
     packages = " ".join('"%s"' % wanted for wanted in PACKAGES.values())
     if sys.prefix != sys.base_prefix:  # a virtual environment
-        remedy = "run '%s -m pip install %s'" % (sys.executable, packages)
-    else:
-        remedy = "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
-            sys.executable,
-            packages,
-        )
-    for name, wanted in PACKAGES.items():
-        try:
-            module = import_module(name)
-        except ImportError as error:
-            return "Python cannot import %s (%s): %s" % (name, str(error).splitlines()[0], remedy)
-        found = getattr(module, "__version__", None)
-        if found and numbers(found) < numbers(wanted.partition(">=")[2]):
-            return "%s %s is too old: %s" % (name, found, remedy)
-    return None
+        return "run '%s -m pip install %s'" % (sys.executable, packages)
+    return "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
+        sys.executable,
+        packages,
+    )
 
 
 def numbers(version):

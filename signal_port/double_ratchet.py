@@ -15,6 +15,8 @@ from signal_port.messages import Header, PreKeyInfo
 from signal_port.primitives import BLOCK_SIZE, KEY_SIZE, SECRET_KEY_SIZE, bytes_eq, random_bytes
 from signal_port.x3dh import SHARED_SECRET_SIZE, identity_for_dh
 
+__all__ = ["PreKeyInfo", "decrypt", "encrypt", "encrypt_pre_key", "init"]
+
 _VERSION = bytes([messages.VERSION])
 _MAC_SIZE = 8
 _HEADER_MAC_SIZE = 16
@@ -25,7 +27,7 @@ _NO_KEY = bytes(KEY_SIZE)
 
 
 def init(shared_secret: bytes, local_identity: bytes, remote_identity: bytes, secret: bytes, role: int) -> bytes:
-    """Return the first session after a key agreement, 7740 bytes.
+    """Return the first session after a key agreement, 7740 bytes (RatchetInitAliceHE, RatchetInitBobHE).
 
     Args:
         shared_secret: what X3DH agreed on, 96 bytes.
@@ -66,7 +68,11 @@ def init(shared_secret: bytes, local_identity: bytes, remote_identity: bytes, se
 
 
 def encrypt(blob: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
-    """Return the message for the wire and the session after it.
+    """Return the message for the wire and the session after it (RatchetEncryptHE).
+
+    Args:
+        blob: the session, 7740 bytes.
+        plaintext: of any length. The message is 94 to 109 bytes longer, up to 113 where the plaintext is long.
 
     Raises:
         SignalError: `invalid_session_size`, `invalid_session`, `session_not_initialized`; `must_receive_first`, a
@@ -78,6 +84,12 @@ def encrypt(blob: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
 def encrypt_pre_key(blob: bytes, plaintext: bytes, info: PreKeyInfo) -> tuple[bytes, bytes]:
     """Return a PreKeySignalMessage for the wire and the session after it: what an initiator sends until it is answered.
 
+    Args:
+        blob: the session, 7740 bytes.
+        plaintext: of any length.
+        info: which keys were used, so that the responder can agree on the same secret; its base key has 32 bytes. The
+            responder takes the message apart by `messages.decode_pre_key_message`.
+
     Raises:
         SignalError: as `encrypt`.
     """
@@ -88,7 +100,11 @@ def encrypt_pre_key(blob: bytes, plaintext: bytes, info: PreKeyInfo) -> tuple[by
 
 
 def decrypt(blob: bytes, wire: bytes) -> tuple[bytes, bytes]:
-    """Return the plaintext of a message and the session after it.
+    """Return the plaintext of a message and the session after it (RatchetDecryptHE).
+
+    Args:
+        blob: the session, 7740 bytes.
+        wire: the message, as `encrypt` made it.
 
     Raises:
         SignalError: `invalid_session_size`, `invalid_session`, `session_not_initialized`; `message_too_short`,

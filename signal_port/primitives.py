@@ -23,7 +23,41 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_CACHED_IDENTITIES, MAX_HKDF_LENGTH
 
-__all__ = ["bytes_eq", "random_bytes"]  # as they are; the rest is defined here
+__all__ = [
+    "BLOCK_SIZE",
+    "KEY_SIZE",
+    "NONCE_SIZE",
+    "SECRET_KEY_SIZE",
+    "SIGNATURE_SIZE",
+    "TAG_SIZE",
+    "aes_cbc_decrypt",
+    "aes_cbc_encrypt",
+    "aes_gcm_decrypt",
+    "aes_gcm_encrypt",
+    "blake2b_256",
+    "bytes_eq",
+    "chacha20_poly1305_decrypt",
+    "chacha20_poly1305_encrypt",
+    "ed25519_pk_to_curve25519",
+    "ed25519_sign",
+    "ed25519_sk_to_curve25519",
+    "ed25519_verify",
+    "generate_curve25519_keypair",
+    "generate_ed25519_keypair",
+    "generate_x25519",
+    "hkdf_sha256",
+    "hmac_sha256",
+    "hmac_sha256_pair",
+    "random_bytes",
+    "sha256",
+    "sha512",
+    "sign_data",
+    "verify_signature",
+    "x25519",
+    "x25519_exchange",
+    "x25519_private_key",
+    "x25519_public_bytes",
+]
 
 KEY_SIZE = 32  # X25519 both halves, Ed25519 public key and seed, symmetric keys, shared secrets
 SECRET_KEY_SIZE = 64  # Ed25519 as libsodium keeps it: seed, then public key
@@ -65,7 +99,7 @@ def hmac_sha256(key: bytes, data: bytes) -> bytes:
 
 
 def hmac_sha256_pair(key: bytes, first: bytes, second: bytes) -> tuple[bytes, bytes]:
-    """Return HMAC-SHA-256 of two inputs under one key, cheaper than two calls."""
+    """Return HMAC-SHA-256 of two inputs under one key, 32 bytes each, cheaper than two calls."""
     mac = HMAC(key, _SHA256)
     other = mac.copy()
     mac.update(first)
@@ -285,12 +319,12 @@ def aes_gcm_decrypt(key: bytes, iv: bytes, ciphertext: bytes, aad: bytes, tag: b
 
 
 def chacha20_poly1305_encrypt(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
-    """Return ciphertext and tag (RFC 8439), without associated data."""
+    """Return ciphertext and 16-byte tag (RFC 8439), without associated data; key 32, nonce 12 bytes."""
     return ChaCha20Poly1305(key).encrypt(nonce, plaintext, None)
 
 
 def chacha20_poly1305_decrypt(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
-    """Return the plaintext (RFC 8439), without associated data.
+    """Return the plaintext of what `chacha20_poly1305_encrypt` made (RFC 8439); at least 16 bytes.
 
     Raises:
         SignalError: `decryption_failed`: forged.
@@ -302,7 +336,7 @@ def chacha20_poly1305_decrypt(key: bytes, nonce: bytes, sealed: bytes) -> bytes:
 
 
 def aes_cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
-    """Return AES-256-CBC of the plaintext with PKCS#7 padding: 1 to 16 bytes longer."""
+    """Return AES-256-CBC of the plaintext with PKCS#7 padding: 1 to 16 bytes longer; key 32, IV 16 bytes."""
     pad = BLOCK_SIZE - len(plaintext) % BLOCK_SIZE
     return Cipher(AES(key), CBC(iv)).encryptor().update(plaintext + bytes([pad]) * pad)
 

@@ -5,6 +5,8 @@ into bytes again. Bytes that no step touches are carried through as they were. T
 the NIF's own rules, kept here: which slot a key goes to, what taking it leaves behind.
 """
 
+from typing import NamedTuple
+
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_SKIPPED_KEYS
 
@@ -36,6 +38,7 @@ _SLOTS = 440
 _SLOT_SIZE = 76
 _SLOTS_END = _SLOTS + MAX_SKIPPED_KEYS * _SLOT_SIZE
 # Of a slot: header key (32), number (4), message key (32), clock (4), occupied (1), padding (3).
+_SLOT_MESSAGE_NUMBER = 32
 _SLOT_MESSAGE_KEY = 36
 _SLOT_CLOCK = 68
 _SLOT_OCCUPIED = 72
@@ -43,6 +46,30 @@ _OCCUPIED = slice(_SLOTS + _SLOT_OCCUPIED, _SLOTS_END, _SLOT_SIZE)  # the flags 
 
 _MAGIC_VERSION_SIZE = (0x44525331).to_bytes(4, "little") + (1).to_bytes(2, "little") + SIZE.to_bytes(2, "little")
 _FLAG = bytes([0]) + bytes([1]) * 255  # translates any byte to the flag it stands for
+
+_KEYS = {
+    "root key": ROOT_KEY,
+    "sending chain key": SENDING_CHAIN_KEY,
+    "receiving chain key": RECEIVING_CHAIN_KEY,
+    "sending header key": SENDING_HEADER_KEY,
+    "receiving header key": RECEIVING_HEADER_KEY,
+    "next sending header key": NEXT_SENDING_HEADER_KEY,
+    "next receiving header key": NEXT_RECEIVING_HEADER_KEY,
+    "ratchet key pair": RATCHET_PRIVATE_KEY,
+    "remote ratchet key": REMOTE_RATCHET_KEY,
+}
+
+
+class Facts(NamedTuple):
+    """What may be told of a session: no key, no identity, nothing derived from one."""
+
+    initialized: bool
+    may_send: bool
+    sending_number: int  # of the next message to send
+    receiving_number: int  # of the next message to receive
+    previous_number: int  # length of the previous sending chain
+    is_set: dict[str, bool]  # by the name of a key: whether there is one
+    skipped: list[int]  # numbers of the messages whose keys are kept, in the order of their coming
 
 
 def new() -> bytearray:
@@ -60,10 +87,7 @@ def open_session(blob: bytes) -> bytearray:
         SignalError: `invalid_session_size`, `invalid_session` (not the NIF's magic, version 1 and size),
             `session_not_initialized`.
     """
-    if len(blob) != SIZE:
-        raise SignalError("invalid_session_size")
-    if blob[_PREFIX] != _MAGIC_VERSION_SIZE:
-        raise SignalError("invalid_session")
+    _check_prefix(blob)
     if not blob[_INITIALIZED]:
         raise SignalError("session_not_initialized")
     return bytearray(blob)
@@ -75,6 +99,27 @@ def seal(session: bytearray) -> bytes:
     session[MAY_SEND] = _FLAG[session[MAY_SEND]]
     session[_OCCUPIED] = session[_OCCUPIED].translate(_FLAG)
     return bytes(session)
+
+
+def facts(blob: bytes) -> Facts:
+    """Return what may be told of a session, for people to read.
+
+    Raises:
+        SignalError: `invalid_session_size`, `invalid_session`.
+    """
+    _check_prefix(blob)
+    state = bytearray(blob)
+    occupied = (slot for slot, flag in enumerate(state[_OCCUPIED]) if flag)
+    by_age = sorted(occupied, key=lambda slot: number(state, _slot_clock(slot)))
+    return Facts(
+        initialized=bool(state[_INITIALIZED]),
+        may_send=bool(state[MAY_SEND]),
+        sending_number=number(state, SENDING_NUMBER),
+        receiving_number=number(state, RECEIVING_NUMBER),
+        previous_number=number(state, PREVIOUS_NUMBER),
+        is_set={name: any(state[field]) for name, field in _KEYS.items()},
+        skipped=[number(state, _slot_number(slot)) for slot in by_age],
+    )
 
 
 def number(session: bytearray, field: slice) -> int:
@@ -119,6 +164,18 @@ def skipped_header_keys(session: bytearray) -> list[bytes]:
     starts = (_SLOTS + slot * _SLOT_SIZE for slot, occupied in enumerate(session[_OCCUPIED]) if occupied)
     keys = dict.fromkeys(bytes(session[start : start + 32]) for start in starts)
     return [key for key in keys if any(key)]
+
+
+def _check_prefix(blob: bytes) -> None:
+    if len(blob) != SIZE:
+        raise SignalError("invalid_session_size")
+    if blob[_PREFIX] != _MAGIC_VERSION_SIZE:
+        raise SignalError("invalid_session")
+
+
+def _slot_number(slot: int) -> slice:
+    start = _SLOTS + slot * _SLOT_SIZE + _SLOT_MESSAGE_NUMBER
+    return slice(start, start + 4)
 
 
 def _slot_clock(slot: int) -> slice:

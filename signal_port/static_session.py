@@ -8,6 +8,8 @@ from signal_port import primitives
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE, NONCE_SIZE, TAG_SIZE
 
+SIZE = 64  # bytes of a session
+
 
 def create_session(private: bytes, public: bytes) -> bytes:
     """Return the session of two X25519 keys, 64 bytes.

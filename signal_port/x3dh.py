@@ -9,6 +9,17 @@ from signal_port import primitives
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE, SECRET_KEY_SIZE, SIGNATURE_SIZE, x25519_exchange
 
+__all__ = [
+    "BUNDLE_SIZE",
+    "BUNDLE_WITH_ONE_TIME_PRE_KEY_SIZE",
+    "SHARED_SECRET_SIZE",
+    "generate_pre_key",
+    "generate_signed_pre_key",
+    "identity_for_dh",
+    "initiate",
+    "respond",
+]
+
 SHARED_SECRET_SIZE = 96
 BUNDLE_SIZE = KEY_SIZE + KEY_SIZE + SIGNATURE_SIZE
 BUNDLE_WITH_ONE_TIME_PRE_KEY_SIZE = BUNDLE_SIZE + KEY_SIZE
@@ -18,13 +29,17 @@ _F = b"\xff" * 32  # X3DH 2.2: keeps the input apart from any that begins with a
 
 
 def generate_pre_key(key_id: int) -> tuple[int, bytes, bytes]:
-    """Return a fresh one-time pre-key: the id as given, public key, private key."""
+    """Return a fresh one-time pre-key (X3DH 2.4): its id as given, public key (32), private key (32)."""
     public, private = primitives.generate_curve25519_keypair()
     return key_id, public, private
 
 
 def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, bytes, bytes, bytes]:
-    """Return a fresh signed pre-key: its id, public key, private key, and the identity's signature of the public key.
+    """Return a fresh signed pre-key (X3DH 2.4): its id as given, public key (32), private key (32), signature (64).
+
+    Args:
+        identity_secret: our identity, 64 bytes; it signs the public key.
+        key_id: any number; it is for whoever keeps the keys.
 
     Raises:
         SignalError: `invalid_identity_key_size`, the secret is not 64 bytes; `signature_failed`, the public half
@@ -118,7 +133,7 @@ def respond(
 
 
 def identity_for_dh(identity: bytes) -> bytes:
-    """Return the X25519 form of an Ed25519 identity, 32 bytes each.
+    """Return the X25519 form of an Ed25519 identity, 32 bytes each (RFC 7748, 4.1).
 
     Raises:
         SignalError: `identity_pub_conversion_failed`, not a point of the prime-order subgroup.

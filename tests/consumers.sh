@@ -1,11 +1,12 @@
 #!/bin/sh
 # Uses this repository as those who depend on it do: fresh projects in a temporary folder, with the last commit as a git
-# dependency, in place of the NIF. What is not committed is not tested. Nothing comes from the network.
+# dependency, in place of the NIF. What is not committed is not tested. Nothing comes from the network, but for `wheel`.
 #
 #   tests/consumers.sh rebar3    a rebar3 project with the drop-in, an old rebar.lock in the way; one with signal_port itself
 #   tests/consumers.sh mix       the same with mix, and a release of mix
 #   tests/consumers.sh release   a rebar3 release in embedded mode: started, called, stopped
 #   tests/consumers.sh front     a release that has the NIF, one that ends the VM: the drop-in's modules go before it
+#   tests/consumers.sh wheel     the Python package alone, in a virtual environment; what it needs and mypy come by pip
 #   tests/consumers.sh all
 #
 # PYTHON=path  the Python of the workers; else the repository's own virtual environment, which `make setup' makes
@@ -239,6 +240,64 @@ END
     loud boot -pa "$front" -s consumer check_and_halt
 }
 
+run_wheel() {
+    git clone -q "$tmp/repository" "$tmp/wheel_source"
+    loud "$python" -m pip wheel --no-deps -w "$tmp/wheel" "$tmp/wheel_source"
+    loud "$python" -m venv "$tmp/wheel_venv"
+    bin=$tmp/wheel_venv/bin
+    loud "$bin/pip" install "$tmp"/wheel/signal_port-*.whl mypy
+    mkdir "$tmp/wheel_consumer"
+    cd "$tmp/wheel_consumer"
+    python_consumer > consumer.py
+    for command in version doctor selftest; do
+        loud "$bin/signal-port" "$command"
+    done
+    loud "$bin/python3" consumer.py session
+    loud "$bin/signal-port" inspect-session session
+    grep -q '^skipped message keys  *1 of 96$' "$tmp/output" || fail "inspect-session told: $(cat "$tmp/output")"
+    loud "$bin/mypy" --strict consumer.py
+    ! "$bin/mypy" -c 'from signal_port import x3dh; x3dh.generate_pre_key("1")' > /dev/null 2>&1 ||
+        fail "mypy does not see the types of the package"
+}
+
+# What somebody writes who has the package alone; it leaves a session in the file that it is told.
+python_consumer() {
+    cat <<'END'
+import sys
+from pathlib import Path
+
+from signal_port import double_ratchet, primitives, x3dh
+from signal_port.errors import SignalError
+
+
+def refusal(session: bytes, wire: bytes) -> str:
+    try:
+        double_ratchet.decrypt(session, wire)
+    except SignalError as error:
+        return error.atom
+    return "none"
+
+
+alice_identity, alice_secret = primitives.generate_ed25519_keypair()
+bob_identity, bob_secret = primitives.generate_ed25519_keypair()
+_, signed, signed_private, signature = x3dh.generate_signed_pre_key(bob_secret, 1)
+secret, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature)
+alice = double_ratchet.init(secret, alice_identity, bob_identity, alice_secret, 1)
+assert secret == x3dh.respond(bob_secret, signed_private, b"", alice_identity, ephemeral)
+bob = double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, 0)
+
+wires = []
+for text in (b"first", b"late", b"third"):
+    wire, alice = double_ratchet.encrypt(alice, text)
+    wires.append(wire)
+for wire, text in ((wires[0], b"first"), (wires[2], b"third")):
+    plaintext, bob = double_ratchet.decrypt(bob, wire)
+    assert plaintext == text
+assert refusal(bob, wires[0]) == "bad_mac"
+Path(sys.argv[1]).write_bytes(bob)
+END
+}
+
 # boot FLAG ...: the VM of the release itself; its script starts others before, which would take these flags too
 boot() {
     rel=$PWD/_build/default/rel/consumer
@@ -255,9 +314,9 @@ answer() {
 # --- From here on it is done ---
 
 case ${1:-} in
-    rebar3 | mix | release | front) verbs=$1 ;;
-    all) verbs="rebar3 mix release front" ;;
-    *) fail "usage: tests/consumers.sh rebar3 | mix | release | front | all" ;;
+    rebar3 | mix | release | front | wheel) verbs=$1 ;;
+    all) verbs="rebar3 mix release front wheel" ;;
+    *) fail "usage: tests/consumers.sh rebar3 | mix | release | front | wheel | all" ;;
 esac
 need git git
 need erl erlang-base

@@ -71,6 +71,7 @@ NODE = b"\x77\x01n"
 # Python's hash of an integer is its remainder by this prime: they are found one behind the other, in minutes.
 MERSENNE = 2**61 - 1
 COLLIDING = b"".join(b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000))
+BOMB = zlib.compress(bytes(64 * MEGABYTE), 9)
 HOSTILE: dict[str, bytes] = {
     **{f"array of {size}": b"\x93\x01\xa4init\xdd" + count(size) for size in HUGE},
     **{f"map of {size}": b"\x93\x01\xa4init\xdf" + count(size) for size in HUGE},
@@ -91,8 +92,8 @@ HOSTILE: dict[str, bytes] = {
     "tuple in tuple in tuple": ETF_REQUEST + b"\x68\x01" * MEGABYTE,
     "etf map of keys that collide": ETF_REQUEST + b"\x74" + count(20_000) + COLLIDING + ETF_INIT,
     "etf map in key in map": ETF_REQUEST + (b"\x74" + count(1)) * 200_000,
-    "compressed gigabyte": b"\x83\x50" + count(2**30) + zlib.compress(bytes(64 * MEGABYTE), 9),
-    "compressed gigabyte for a tag": ETF_REQUEST + b"\x50" + count(2**30) + zlib.compress(bytes(64 * MEGABYTE), 9),
+    "compressed gigabyte": b"\x83\x50" + count(2**30) + BOMB,
+    "compressed gigabyte for a tag": ETF_REQUEST + b"\x50" + count(2**30) + BOMB,
     "distribution header": b"\x83\x44\x00",
     "atom of the cache": b"\x83\x52\x00",
     "local term": ETF_REQUEST + b"\x79" + bytes(100),

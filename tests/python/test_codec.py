@@ -287,6 +287,20 @@ def test_a_msgpack_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
     assert reply == b"\x92" + b"\x91" * depth + b"\x01" + b"\xd5\x01ok"
 
 
+class ShallowPacker:
+    """An encoder that goes less deep than the decoder, as msgpack's did before 1.1."""
+
+    def pack(self, term: Any) -> bytes:
+        """Refuse every term."""
+        raise ValueError("recursion limit exceeded")
+
+
+def test_a_tag_that_the_encoder_does_not_take_is_a_protocol_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "_packer", ShallowPacker())
+    with pytest.raises(ProtocolError, match="nested too deep"):
+        decode(b"\x93\x91\x01\xa4init\x90").reply(OK)
+
+
 # --- External term format ---
 
 

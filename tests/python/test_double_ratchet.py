@@ -224,6 +224,34 @@ def test_one_key_over_96_overwrites_the_oldest_alone(parties: Parties) -> None:
     assert double_ratchet.decrypt(bob, wires[0])[0] == b"0"
 
 
+# --- Headers ---
+
+
+def message_with_header(session_bytes: bytes, padded_header: bytes) -> bytes:
+    """Return a message whose header the other side made, under the right key, of blocks as they are."""
+    keys = primitives.hkdf_sha256(blob.field(session_bytes, "next receiving header key"), b"", b"WhisperHeader", 64)
+    iv = bytes(16)
+    # The last block of the cipher's own padding is left out: the header brings its padding along.
+    sealed = iv + primitives.aes_cbc_encrypt(keys[:32], iv, padded_header)[:-16]
+    mac = primitives.hmac_sha256(keys[32:], sealed)[:16]
+    return b"\x33" + messages.encode_envelope(sealed + mac, bytes(16)) + bytes(8)
+
+
+@pytest.mark.parametrize("last", [b"\x00", b"\x11", b"\xff", b"\x01\x02"], ids=["zero", "17", "255", "unlike"])
+def test_a_header_with_wrong_padding_is_refused_as_a_forged_one(last: bytes, parties: Parties) -> None:
+    header = messages.encode_header(messages.Header(bytes(32), 0, 0))
+    with refused("bad_mac"):
+        double_ratchet.decrypt(
+            parties.bob, message_with_header(parties.bob, header.ljust(48 - len(last), b"\x03") + last)
+        )
+
+
+def test_a_header_with_right_padding_is_read_on(parties: Parties) -> None:
+    header = messages.encode_header(messages.Header(bytes(32), 0, 0))
+    with refused("dh_ratchet_failed"):  # its ratchet key is all zero
+        double_ratchet.decrypt(parties.bob, message_with_header(parties.bob, header + b"\x0a" * 10))
+
+
 # --- Numbers ---
 
 

@@ -38,6 +38,7 @@ def test_it_runs_by_its_folder_too() -> None:
 
 NO_COMMANDS = [
     *["", "help", "--help", "version now", "1 worker"],
+    *["doctor now", "selftest 1", "inspect-session", "inspect-session a b"],
     *["worker many", "worker -1", "worker +1", "worker 1.5", "worker 1_0", "worker 0x10"],
     *["worker 1000 many", "worker 1000 -1", "worker 1000 1.5", "worker many 1000", "worker 1000 0 0"],
 ]
@@ -144,10 +145,26 @@ def test_the_sentence_says_what_to_install() -> None:
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("arguments", [["selftest"], ["inspect-session", "-"]])
+def test_what_needs_the_packages_says_so(arguments: list[str]) -> None:
+    ended = python("-S", "-m", "signal_port", *arguments)
+    assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+    assert ended.stderr.startswith("signal-port: Python cannot import cryptography (")
+
+
 @pytest.mark.parametrize("module", ["cryptography", "msgpack", "erlang"])
 def test_each_package_is_asked_for(module: str) -> None:
     ended = python(*code(f"sys.modules[{module!r}] = None", *run("version")))
     assert f"cannot import {module} (" in ended.stderr
+
+
+def test_a_folder_of_the_package_s_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "erlang").mkdir()
+    first = f"sys.path.insert(0, {str(tmp_path)!r}); sys.modules.pop('erlang', None)"
+    without = "sys.path[:] = [place for place in sys.path if 'site-packages' not in place]"
+    ended = python(*code("import cryptography, msgpack", first, without, *run("version")))
+    assert ended.status == UNFIT_STATUS
+    assert "cannot import erlang (only a folder of that name is there)" in ended.stderr
 
 
 def test_an_old_python_says_which_is_needed() -> None:

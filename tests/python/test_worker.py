@@ -411,6 +411,8 @@ def test_a_pipe_closed_inside_a_frame_ends_it_after_the_replies_before(rest: byt
     assert "closed inside a frame" in the_one_line(ended)
 
 
+# Before Python 3.12 what can be read may be too deep to be written; from then on it is refused when it is read.
+TOO_DEEP = 400 if sys.version_info < (3, 12) else 600
 INIT_TERM = bytes(erlang.term_to_binary((1, erlang.OtpErlangAtom("init"), [])))[1:]  # without the version
 GARBAGE = {
     "text": b"GET / HTTP/1.1",
@@ -419,7 +421,7 @@ GARBAGE = {
     "compressed etf": b"\x83\x50" + len(INIT_TERM).to_bytes(4, "big") + zlib.compress(INIT_TERM),
     "deep msgpack": b"\x93" + b"\x91" * 50_000,
     "deep etf": b"\x83" + b"\x68\x01" * 50_000,
-    "deep tag of etf": b"\x83\x68\x03" + b"\x68\x01" * 400 + b"\x6a\x77\x04init\x6a",
+    "deep tag of etf": b"\x83\x68\x03" + b"\x68\x01" * TOO_DEEP + b"\x6a\x77\x04init\x6a",
 }
 
 
@@ -483,7 +485,7 @@ def held_by_the_worker() -> list[bytes]:
     at: FrameType | None = sys._getframe()
     while at := at and at.f_back:
         if at.f_globals is vars(worker):
-            found += binaries(at.f_locals)
+            found += binaries(dict(at.f_locals))  # a view of them, from Python 3.13 on
     return found
 
 

@@ -1,0 +1,79 @@
+"""`signal-port doctor`: what this Python has, what it lacks, and what to do about it.
+
+It also runs where packages are missing, so it imports none of them at its head. What is tried is named before it is
+tried: native code that crashes takes this process with it, and the last line then says where.
+"""
+
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from signal_port import __version__
+from signal_port.__main__ import EXIT_OK, EXIT_UNFIT, PACKAGES, examine, lowest, numbers, remedy, versions
+
+_OTHER_OPENSSL = (
+    "an OpenSSL that is restricted (FIPS) or damaged answers wrongly; the package's own build brings another: "
+    "run '%s -m pip install --force-reinstall --only-binary cryptography \"%s\"'"
+)
+
+
+def main() -> int:
+    """Print a table of this Python and what to do; return the exit status."""
+    _say("signal_port", __version__)
+    _say("python", f"{platform.python_version()}, {sys.executable}, on {platform.system()} {platform.machine()}")
+    lacks = [lack for name in PACKAGES if (lack := _examine_package(name))]
+    if lacks:
+        print(f"\n{'; '.join(lacks)}: {remedy()}")
+        return EXIT_UNFIT
+    _say("openssl", versions()["openssl"])
+    if not _try_primitives():
+        print("\n" + _OTHER_OPENSSL % (sys.executable, PACKAGES["cryptography"]))
+        return EXIT_UNFIT
+    print("\nnothing is missing")
+    return EXIT_OK
+
+
+def _examine_package(name: str) -> str | None:
+    package = PACKAGES[name].partition(">=")[0]
+    _begin(package)
+    found, lack = examine(name)
+    if not found and not lack:  # the module does not tell
+        found = _installed(package)
+        lack = f"{package} {found} is too old" if found and numbers(found) < numbers(lowest(name)) else None
+    print(f"{found or ('missing' if lack else 'version unknown')}, {lowest(name)} or later is needed")
+    return lack
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _try_primitives() -> bool:
+    from signal_port.selftest import KNOWN_ANSWERS
+
+    failed = [name for name, check in KNOWN_ANSWERS.items() if not _try(name, check)]
+    return not failed
+
+
+def _try(name: str, check: Callable[[], bool]) -> bool:
+    _begin(name)
+    try:
+        works = check()
+    except Exception as error:
+        print(f"fails ({type(error).__name__})")
+        return False
+    print("works" if works else "answers wrongly")
+    return works
+
+
+def _begin(name: str) -> None:
+    print(f"{name:<20}", end="", flush=True)
+
+
+def _say(name: str, value: str) -> None:
+    _begin(name)
+    print(value)

@@ -1,0 +1,80 @@
+"""`signal-port inspect-session FILE`: what may be told of a stored session. Every key stays untold, identities too."""
+
+import sys
+
+from signal_port import session, static_session
+from signal_port.__main__ import EXIT_DATA, EXIT_NO_INPUT, EXIT_OK, complain
+from signal_port.errors import SignalError
+from signal_port.limits import MAX_SKIPPED_KEYS
+from signal_port.session import Facts
+
+_ANY_SIZE = session.SIZE + 1  # bytes; reading so many tells a session from what is longer
+
+
+def main(name: str) -> int:
+    """Describe the session in a file, `-` for standard input; return the exit status."""
+    try:
+        blob = _read(name)
+    except OSError as error:
+        return complain(f"{name} cannot be read: {error.strerror}", EXIT_NO_INPUT)
+    try:
+        lines = describe(blob)
+    except SignalError:
+        return complain(f"{name} is no session: {_why_none(blob)}", EXIT_DATA)
+    print("\n".join(lines))
+    return EXIT_OK
+
+
+def describe(blob: bytes) -> list[str]:
+    """Return what may be told of a session, a line for each fact.
+
+    Raises:
+        SignalError: `invalid_session_size`, `invalid_session`.
+    """
+    if len(blob) == static_session.SIZE:
+        return [
+            f"size                       {len(blob)} bytes",
+            "kind                       by its size a static-key session, as of the NIF's releases 0.1 and 0.2;"
+            " nothing in it says more",
+        ]
+    facts = session.facts(blob)
+    told = {
+        "size": f"{len(blob)} bytes",
+        "kind": "Double Ratchet session, version 1",
+        "initialized": _yes(facts.initialized),
+        "may send": _yes(facts.may_send),
+        "stage": _stage(facts),
+        "next message to send": facts.sending_number,
+        "next message to receive": facts.receiving_number,
+        "previous sending chain": f"{facts.previous_number} messages",
+        **{name: "set" if is_set else "not set" for name, is_set in facts.is_set.items()},
+        "skipped message keys": f"{len(facts.skipped)} of {MAX_SKIPPED_KEYS}",
+        "of messages": " ".join(map(str, facts.skipped)) or "none",
+    }
+    return [f"{name:<27}{value}" for name, value in told.items()]
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(_ANY_SIZE)
+    with open(name, "rb") as file:
+        return file.read(_ANY_SIZE)
+
+
+def _why_none(blob: bytes) -> str:
+    if len(blob) == session.SIZE:
+        return "it does not begin with the magic number, version and size of one"
+    size = f"more than {session.SIZE}" if len(blob) > session.SIZE else str(len(blob))
+    return f"it has {size} bytes, and a session has {session.SIZE}, one of a static key {static_session.SIZE}"
+
+
+def _stage(facts: Facts) -> str:
+    if facts.is_set["receiving chain key"]:
+        return "has received; which side began cannot be told any more"
+    return (
+        "an initiator that has received nothing yet" if facts.may_send else "a responder that has received nothing yet"
+    )
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
