@@ -46,7 +46,7 @@ setup:
 	@$(MAKE) -s $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
+	@$(VENV)/bin/python3 -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
 	$(VENV)/bin/python3 -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
