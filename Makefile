@@ -10,6 +10,8 @@
 #   make test-consumers   projects that depend on this, by rebar3, mix and pip, and releases
 #   make test-documents   every block of code in README.md and guides/
 #   make test-lowest   the Python tests with the lowest versions allowed        make cover-python   their coverage
+#   make test-trixie      tests and checks on Debian 13's Erlang/OTP 27 and Python 3.13, in a root of its own
+#   make test-dockerfile  the Dockerfile of the guides, without Docker
 #
 # REBAR=no     compile with erlc alone: rebar3 loads crypto, and dies where NIFs do
 # PYTHON=path  the Python that the virtual environment is made of (3.10 or later); VENV_FLAGS goes to its venv
@@ -19,7 +21,7 @@ REBAR  ?= rebar3
 VENV   := .venv
 
 .PHONY: setup build doctor demo examples test test-python test-erlang test-aarch64 test-consumers test-documents \
-        test-lowest cover-python check bench soak fuzz clean
+        test-lowest test-trixie test-dockerfile cover-python check bench soak fuzz clean
 
 # need(COMMAND:PACKAGE[+PACKAGE] ...): the commands that are not there come from apt, where it is there and may.
 define need
@@ -108,6 +110,12 @@ test-consumers: build
 test-documents: build
 	$(call need,elixir:elixir perl:perl)
 	$(VENV)/bin/python3 tests/documents/run.py $(DOCUMENTS)
+
+test-trixie:
+	@bash tests/trixie.sh
+
+test-dockerfile:
+	@bash tests/dockerfile.sh
 
 check: build
 	$(VENV)/bin/ruff check .

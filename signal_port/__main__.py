@@ -21,7 +21,10 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # prctl(2)
 # As in sysexits.h.
 EXIT_OK, EXIT_USAGE, EXIT_DATA, EXIT_NO_INPUT, EXIT_CRASHED, EXIT_PROTOCOL, EXIT_UNFIT = 0, 2, 65, 66, 70, 76, 78
 
-USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | doctor | selftest | version | inspect-session FILE"
+USAGE = (
+    "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | doctor | selftest | version | requirements"
+    " | inspect-session FILE"
+)
 
 
 def main(arguments):
@@ -34,6 +37,12 @@ def main(arguments):
     if arguments in (["doctor"], ["selftest"], ["version"]) or arguments[:-1] == ["inspect-session"]:
         reason = unfit()
         return complain(reason, EXIT_UNFIT) if reason else run_command(*arguments)
+    if arguments == ["requirements"]:
+        reason = too_old("say PYTHON=path of a later one")
+        if reason:
+            return complain(reason, EXIT_UNFIT)
+        print("\n".join(PACKAGES.values()))
+        return EXIT_OK
     if arguments[:1] == ["worker"] and len(arguments) <= 3 and all(map(is_number, arguments[1:])):
         if os.isatty(0):
             return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
@@ -147,12 +156,9 @@ def widen(pipe):
 def unfit():
     # type: () -> str | None
     """Return a sentence that says what this Python lacks, or None."""
-    if sys.version_info < PYTHON_FLOOR:
-        return "Python %d.%d or later is needed, and %s is %d.%d: set {python, Path} to a later one" % (
-            *PYTHON_FLOOR,
-            sys.executable,
-            *sys.version_info[:2],
-        )
+    reason = too_old("set {python, Path} to a later one")
+    if reason:
+        return reason
     for name in PACKAGES:
         _, lack = examine(name)
         if lack:
@@ -183,12 +189,26 @@ def lowest(name):
     return PACKAGES[name].partition(">=")[2]
 
 
+
+def too_old(remedy):
+    # type: (str) -> str | None
+    """Return a sentence that says so of this Python, with what to do, or None."""
+    if sys.version_info >= PYTHON_FLOOR:
+        return None
+    versions = (*PYTHON_FLOOR, sys.executable, *sys.version_info[:2], remedy)
+    return "Python %d.%d or later is needed, and %s is %d.%d: %s" % versions
+
+
 def remedy():
     # type: () -> str
-    """Return what installs the packages."""
+    """Return what to do where this Python lacks a package."""
     packages = " ".join('"%s"' % wanted for wanted in PACKAGES.values())
     if sys.prefix != sys.base_prefix:  # a virtual environment
         return "run '%s -m pip install %s'" % (sys.executable, packages)
+    folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    install = os.path.join(folder, "install")
+    if name == "python" and os.path.isfile(install):  # in the Erlang application's priv
+        return "run 'sh %s', and leave signal_port's option python at auto" % install
     return "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
         sys.executable,
         packages,

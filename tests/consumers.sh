@@ -1,12 +1,17 @@
 #!/bin/sh
 # Uses this repository as those who depend on it do: fresh projects in a temporary folder, with the last commit as a git
-# dependency, in place of the NIF. What is not committed is not tested. Nothing comes from the network, but for `wheel`.
+# dependency, in place of the NIF. What is not committed is not tested. `install' and `wheel' take packages from the
+# network.
 #
 #   tests/consumers.sh rebar3    a rebar3 project with the drop-in, an old rebar.lock in the way; one with signal_port itself
 #   tests/consumers.sh mix       the same with mix, and a release of mix
 #   tests/consumers.sh release   a rebar3 release in embedded mode: started, called, stopped
 #   tests/consumers.sh front     a release that has the NIF, one that ends the VM: the drop-in's modules go before it
 #   tests/consumers.sh wheel     the Python package alone, in a virtual environment; what it needs and mypy come by pip
+#   tests/consumers.sh umbrella  two applications of one rebar3 project, one of which calls the other
+#   tests/consumers.sh child_spec   the pool under a supervisor of the consumer's
+#   tests/consumers.sh install   priv/install in a rebar3 project, and in a release that was moved; no option python
+#   tests/consumers.sh package   the files that a package has, and no others
 #   tests/consumers.sh all
 #
 # PYTHON=path  the Python of the workers; else the repository's own virtual environment, which `make setup' makes
@@ -298,6 +303,141 @@ Path(sys.argv[1]).write_bytes(bob)
 END
 }
 
+# depend_on_signal_port: what rebar.config says
+depend_on_signal_port() {
+    echo "{deps, [{signal_port, {git, \"$url\", {branch, \"main\"}}}]}."
+}
+
+# in_vm EXPRESSIONS FLAG ...: a VM with what rebar3 has compiled; the expressions say that they went well by going on
+in_vm() {
+    expressions=$1
+    shift
+    loud erl -noinput -pa _build/default/lib/*/ebin "$@" -eval "$expressions, init:stop()."
+}
+
+run_umbrella() {
+    need rebar3 rebar3
+    application signal_port "$tmp/umbrella"
+    cd "$tmp/umbrella"
+    depend_on_signal_port > rebar.config
+    mkdir -p apps/consumer apps/caller/src
+    mv src apps/consumer
+    cat > apps/caller/src/caller.app.src <<'END'
+{application, caller, [
+    {description, "It calls another"},
+    {vsn, "1.0.0"},
+    {applications, [kernel, stdlib, consumer]}
+]}.
+END
+    cat > apps/caller/src/caller.erl <<'END'
+-module(caller).
+-export([check/0]).
+check() -> consumer:check(signal_port, signal_port).
+END
+    loud rebar3 compile
+    in_vm '{ok, [_ | _]} = application:ensure_all_started(caller), ok = caller:check()' -config config/sys
+}
+
+run_child_spec() {
+    need rebar3 rebar3
+    application signal_port "$tmp/child_spec"
+    cd "$tmp/child_spec"
+    depend_on_signal_port > rebar.config
+    cat > src/consumer.app.src <<'END'
+{application, consumer, [
+    {description, "It has the pool under a supervisor of its own"},
+    {vsn, "1.0.0"},
+    {mod, {consumer_app, []}},
+    {applications, [kernel, stdlib]},
+    {included_applications, [signal_port]}
+]}.
+END
+    cat > src/consumer_app.erl <<END
+-module(consumer_app).
+-behaviour(application).
+-behaviour(supervisor).
+-export([start/2, stop/1, init/1]).
+
+start(_, _) -> supervisor:start_link(?MODULE, []).
+stop(_) -> ok.
+init([]) -> {ok, {#{}, [signal_port:child_spec([{python, "$python"}, {pool_size, 1}])]}}.
+END
+    loud rebar3 compile
+    in_vm '{ok, _} = application:ensure_all_started(consumer),
+        false = lists:keymember(signal_port, 1, application:which_applications()),
+        #{workers := [#{os_pid := _}]} = signal_port:info(),
+        ok = consumer:check(signal_port, signal_port),
+        ok = application:stop(consumer),
+        undefined = whereis(signal_port_pool)'
+}
+
+# refused SENTENCE VARIABLE=VALUE ...: how the installer ends then. It leaves nothing that looks like an environment.
+refused() {
+    sentence=$1
+    shift
+    ! env "$@" sh "$install" > "$tmp/output" 2>&1 || fail "it was not refused: $*"
+    tail -n 1 "$tmp/output" | grep -q "^signal_port: .*$sentence" ||
+        { cat "$tmp/output" >&2; fail "it did not say '$sentence': $*"; }
+    [ ! -e "${install%/*}/venv" ] || fail "it left a virtual environment: $*"
+}
+
+# Whoever asks for python3 by its name here gets one that is of no use.
+run_install() {
+    need rebar3 rebar3
+    application signal_port "$tmp/install"
+    cd "$tmp/install"
+    depend_on_signal_port > rebar.config
+    echo '{relx, [{release, {consumer, "1.0.0"}, [consumer]}, {mode, prod}]}.' >> rebar.config
+    mkdir bin
+    printf '#!/bin/sh\nexit 1\n' > bin/python3
+    chmod +x bin/python3
+    checked='{ok, _} = application:ensure_all_started(consumer), ok = consumer:check(signal_port, signal_port)'
+    loud rebar3 compile
+    PATH=$PWD/bin:$PATH in_vm '{error, {signal_port, _}} = application:ensure_all_started(signal_port)'
+    install=_build/default/lib/signal_port/priv/install
+    printf '#!/bin/sh\ncase "$*" in *ensurepip*) exit 1 ;; esac\nexec "%s" "$@"\n' "$python" > bin/no_venv
+    chmod +x bin/no_venv
+    refused 'there is no no-python' PYTHON=no-python
+    refused 'apt-get install python3-venv' PYTHON="$PWD/bin/no_venv"
+    refused 'is there a network' PYTHON="$python" PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS=
+    loud env PYTHON="$python" sh "$install"
+    PATH=$PWD/bin:$PATH in_vm "$checked"
+    loud env PYTHON="$python" PIP_NO_INDEX=1 PIP_FIND_LINKS= sh "$install"  # all is there: pip is not asked
+
+    loud rebar3 release
+    mv _build/default/rel/consumer "$tmp/moved"
+    mv _build _built  # nothing of what was moved may lean on where it was
+    mkdir -p _build/default/rel
+    mv "$tmp/moved" _build/default/rel/consumer
+    PATH=$PWD/bin:$PATH loud boot -eval "$checked, init:stop()."
+    priv=$(echo _build/default/rel/consumer/lib/signal_port-*/priv)
+    rm "$priv"/venv/bin/python3
+    loud env PYTHON="$python" sh "$priv/install"
+    PATH=$PWD/bin:$PATH loud boot -eval "$checked, init:stop()."
+}
+
+# The plugin that makes packages for hex takes the .app.src's `files' and adds, whatever they are, an .app.src in src.
+run_package() {
+    need rebar3 rebar3
+    application signal_port "$tmp/package"
+    git clone -q "$url" "$tmp/package/signal_port"
+    cd "$tmp/package/signal_port"
+    mkdir -p ../_checkouts/signal_port/src
+    cp erlang/signal_port.app.src ../_checkouts/signal_port/src
+    erl -noinput -eval '
+        {ok, [{application, signal_port, Keys}]} = file:consult("erlang/signal_port.app.src"),
+        [begin [_ | _] = Files = filelib:wildcard(Named), [io:format("~ts~n", [File]) || File <- Files] end
+         || Named <- proplists:get_value(files, Keys)],
+        halt().' > "$tmp/files" || fail "the .app.src names files that are not there"
+    tar -c -T "$tmp/files" | tar -x -C ../_checkouts/signal_port
+    cd "$tmp/package"
+    rm -rf signal_port
+    echo '{deps, [signal_port]}.' > rebar.config
+    loud rebar3 compile
+    loud erl -noinput -pa _build/default/lib/*/ebin _build/default/checkouts/*/ebin -config config/sys -eval '
+        {ok, _} = application:ensure_all_started(consumer), ok = consumer:check(signal_port, signal_port), init:stop().'
+}
+
 # boot FLAG ...: the VM of the release itself; its script starts others before, which would take these flags too
 boot() {
     rel=$PWD/_build/default/rel/consumer
@@ -314,9 +454,9 @@ answer() {
 # --- From here on it is done ---
 
 case ${1:-} in
-    rebar3 | mix | release | front | wheel) verbs=$1 ;;
-    all) verbs="rebar3 mix release front wheel" ;;
-    *) fail "usage: tests/consumers.sh rebar3 | mix | release | front | wheel | all" ;;
+    rebar3 | mix | release | front | umbrella | child_spec | install | package | wheel) verbs=$1 ;;
+    all) verbs="rebar3 mix release front umbrella child_spec install package wheel" ;;
+    *) fail "usage: tests/consumers.sh VERB, one of those at the head of this script" ;;
 esac
 need git git
 need erl erlang-base

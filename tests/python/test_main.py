@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -165,6 +166,28 @@ def test_a_folder_of_the_package_s_name_is_not_taken_for_it(tmp_path: Path) -> N
     ended = python(*code("import cryptography, msgpack", first, without, *run("version")))
     assert ended.status == UNFIT_STATUS
     assert "cannot import erlang (only a folder of that name is there)" in ended.stderr
+
+
+def test_where_the_application_has_an_installer_the_sentence_names_it(tmp_path: Path) -> None:
+    package = tmp_path / "priv" / "python"
+    shutil.copytree(PACKAGE, package / "signal_port")
+    (tmp_path / "priv" / "install").touch()
+    found = f"sys.path.insert(0, {str(package)!r})", "from signal_port import __main__"
+    ended = python(*code("sys.prefix = sys.base_prefix", *found, "print(__main__.remedy())"))
+    advice = f"run 'sh {tmp_path}/priv/install', and leave signal_port's option python at auto\n"
+    assert ended.stdout.decode() == advice
+
+
+def test_the_requirements_need_no_package() -> None:
+    ended = python("-S", "-I", "-B", str(PACKAGE), "requirements")
+    assert ended.status == 0
+    assert ended.stdout.decode().split() == [*__main__.PACKAGES.values()]
+
+
+def test_an_old_python_does_not_say_what_it_would_require() -> None:
+    ended = python(*code(OLD, *run("requirements")))
+    assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+    assert ended.stderr.endswith("is 3.9: say PYTHON=path of a later one\n")
 
 
 def test_an_old_python_says_which_is_needed() -> None:
