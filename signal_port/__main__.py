@@ -189,7 +189,6 @@ def lowest(name):
     return PACKAGES[name].partition(">=")[2]
 
 
-
 def too_old(remedy):
     # type: (str) -> str | None
     """Return a sentence that says so of this Python, with what to do, or None."""
