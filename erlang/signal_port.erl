@@ -54,18 +54,23 @@
 -type wire() :: binary().
 %% A message as it travels.
 -type uint32() :: 0..4294967295.
+%% An id as it travels in a PreKeySignalMessage.
 -type key_id() :: -2147483648..2147483647.
+%% An id that the caller chose, and gets back as it is.
 -type pre_key_info() ::
     {RegistrationId :: uint32(), OneTimePreKeyId :: uint32() | undefined, SignedPreKeyId :: uint32(), BaseKey :: key()}.
+%% What the responder needs for X3DH; the base key is the ephemeral one of {@link process_pre_key_bundle/2}.
 -type bridge_error() :: {error, timeout | unavailable | too_large}.
 %% The errors that no NIF has.
 -type operation() :: atom().
 %% The name of any function here that answers a call, for example `dr_encrypt' or its short name `encrypt'.
 -opaque request_id() :: signal_port_request:id().
+%% A call in flight: what {@link send_request/2} returned.
 -type option() ::
     {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
     | {busy_wait, auto | non_neg_integer()} | {call_timeout, timeout()} | {stall_timeout, pos_integer()}
     | {start_timeout, pos_integer()} | {max_frame, pos_integer()}.
+%% An option of the application. Times are in milliseconds, but `busy_wait' in microseconds; `max_frame' is in bytes.
 
 %% --- The short names, and what the NIF has not ---
 

@@ -2,7 +2,7 @@
 -module(signal_port_app_SUITE).
 -compile([export_all, nowarn_export_all]).
 
--define(ROUNDS, 100).
+-define(ROUNDS, signal_port_stage:thorough(20, 100)).
 -define(CALLERS, 4).
 
 all() ->

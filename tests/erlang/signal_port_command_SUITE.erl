@@ -11,7 +11,8 @@ all() ->
 groups() ->
     [{pure, [keeps_what_python_needs_to_start, takes_away_what_is_none_of_its_business,
              a_name_that_begins_as_a_kept_one_is_no_kept_one, what_is_added_stands_behind_what_was_there,
-             takes_each_variable_away_once, the_command_has_the_limits, takes_no_program_that_is_not_there]},
+             takes_each_variable_away_once, the_command_has_the_limits, takes_no_program_that_is_not_there,
+             takes_the_systems_python_where_it_has_none]},
      {linux, [a_worker_has_no_variable_that_was_planted, a_worker_has_what_it_needs, a_worker_starts_with_an_odd_environment,
               a_worker_has_no_file_of_the_vm, a_worker_leaves_no_core,
               a_worker_is_a_child_of_the_vm]}].
@@ -72,6 +73,20 @@ the_command_has_the_limits(_) ->
 takes_no_program_that_is_not_there(_) ->
     {ok, Config} = signal_port_config:check([{python, "no-python-has-this-name"}]),
     {error, no_python} = signal_port_command:make(Config).
+
+%% The application in another folder, without a virtual environment.
+takes_the_systems_python_where_it_has_none(Config) ->
+    Ebin = filename:join([proplists:get_value(priv_dir, Config), "bare", "ebin"]),
+    ok = filelib:ensure_path(Ebin),
+    {ok, _} = file:copy(code:where_is_file("signal_port.app"), filename:join(Ebin, "signal_port.app")),
+    {ok, Auto} = signal_port_config:check([{python, auto}]),
+    {ok, #{program := Own}} = signal_port_command:make(Auto),
+    true = code:add_patha(Ebin),
+    try signal_port_command:make(Auto) of
+        {ok, #{program := System}} -> {true, System} = {System =/= Own, os:find_executable("python3")}
+    after
+        code:del_path(Ebin)
+    end.
 
 %% --- A true worker ---
 

@@ -146,7 +146,7 @@ set(Options) ->
 %% --- The VM that asks ---
 
 loads_no_crypto(_) ->
-    Ebin = filename:absname(filename:dirname(code:which(signal_port))),
+    Ebin = hd(signal_port_stage:paths(?MODULE)),
     {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => ["-pa", Ebin]}),
     try
         Report = peer:call(Vm, signal_port_doctor, examine, [], ?TIMEOUT),
@@ -273,7 +273,7 @@ found(Check, #{checks := Checks}) ->
 
 %% As `make doctor' does.
 main(Args) ->
-    Ebin = filename:dirname(code:which(signal_port)),
+    Ebin = hd(signal_port_stage:paths(?MODULE)),
     Erl = filename:join([code:root_dir(), "bin", "erl"]),
     Line = ["-noshell", "-pa", Ebin] ++ Args ++ ["-s", "signal_port_doctor", "main"],
     output(open_port({spawn_executable, Erl}, [{args, Line}, binary, exit_status]), <<>>).

@@ -171,7 +171,7 @@ is_right({ok, Digest}) ->
 
 %% Distribution could load something, so the VM is talked to over its standard streams.
 loads_no_crypto(Config) ->
-    Paths = [filename:absname(filename:dirname(code:which(Module))) || Module <- [signal_port, ?MODULE]],
+    Paths = signal_port_stage:paths(?MODULE),
     {ok, Vm, _} = peer:start_link(#{connection => standard_io,
                                     args => ["-pa", proplists:get_value(ebin, Config) | Paths]}),
     try

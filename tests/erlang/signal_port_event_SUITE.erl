@@ -113,7 +113,7 @@ is_control(Char) ->
 
 %% In a VM whose log is as OTP configures it, which shows no foreign domain.
 the_default_handler_shows_them(_) ->
-    Paths = [filename:absname(filename:dirname(code:which(Module))) || Module <- [signal_port, ?MODULE]],
+    Paths = signal_port_stage:paths(?MODULE),
     Port = open_port({spawn_executable, os:find_executable("erl")},
                      [{args, ["-noshell", "-pa" | Paths] ++ ["-s", ?MODULE_STRING, "main"]}, exit_status, binary]),
     Lines = string:split(output(Port), "\n", all),

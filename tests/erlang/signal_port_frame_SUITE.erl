@@ -122,12 +122,16 @@ keeps_no_chunk_that_was_given(_) ->
 %% --- Any payloads, any cuts ---
 
 any_payloads_come_through_any_cuts(_) ->
-    Payload = proper_types:oneof([proper_types:binary(), proper_types:binary(255), proper_types:binary(?MAX)]),
+    Payload = proper_types:oneof([proper_types:binary(), bytes(255), bytes(?MAX)]),
     Stream = {proper_types:list(Payload), proper_types:list(proper_types:integer(0, 100_000))},
     Property = proper:forall(Stream, fun({Payloads, Cuts}) ->
         Payloads =:= given(cut(stream(Payloads), Cuts))
     end),
     true = proper:quickcheck(Property, [{numtests, 500}, quiet, long_result, noshrink]).
+
+%% By `rand', for PropEr makes long binaries bit by bit.
+bytes(Max) ->
+    proper_types:bind(proper_types:integer(0, Max), fun rand:bytes/1, false).
 
 cut(Bytes, []) ->
     [Bytes];

@@ -189,7 +189,7 @@ a_supervisor_above_tells_nothing(Config) ->
 a_true_worker_writes_nothing_to_standard_error(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "secrets"),
     ok = file:write_file(File, term_to_binary(secrets(Config))),
-    Paths = [filename:absname(filename:dirname(code:which(Module))) || Module <- [signal_port, ?MODULE]],
+    Paths = signal_port_stage:paths(?MODULE),
     Args = ["-noshell", "-pa" | Paths] ++ ["-run", ?MODULE_STRING, "main", File],
     Port = open_port({spawn_executable, os:find_executable("erl")}, [{args, Args}, exit_status, binary, stderr_to_stdout]),
     Output = signal_port_event_SUITE:output(Port),

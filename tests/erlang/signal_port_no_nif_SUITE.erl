@@ -42,7 +42,7 @@ converses(Vm) ->
 
 %% The VM is talked to over its standard streams: distribution is one more thing that could load something.
 with_vm(Args, Fun) ->
-    Paths = [filename:absname(filename:dirname(code:which(Module))) || Module <- [signal_port, ?MODULE]],
+    Paths = signal_port_stage:paths(?MODULE),
     {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => ["-pa" | Paths] ++ Args}),
     try
         Fun(Vm)

@@ -2,9 +2,9 @@
 %% has the one way in which tests wait: for a condition, up to a deadline.
 -module(signal_port_stage).
 
--export([start/1, start_with/2, stop/0, root/1, stand_in/1]).
+-export([start/1, start_with/2, stop/0, root/1, stand_in/1, paths/1]).
 -export([os_pids/0, workers/0, worker/0, calls/0, restarts/0, last_reason/0, pid/0]).
--export([is_alive/1, signal/2, until/1, until_gone/1, in_parallel/2, switch/1, marker/0]).
+-export([is_alive/1, signal/2, until/1, until_gone/1, in_parallel/2, switch/1, marker/0, thorough/2]).
 
 -define(DEADLINE, 15_000). % milliseconds; far more than anything that tests wait for takes
 
@@ -35,6 +35,13 @@ root(File) ->
     Ebin = filename:dirname(code:where_is_file("signal_port.app")),
     filename:join([filename:dirname(Ebin), "priv", "..", File]).
 
+%% @doc What a child VM needs on its path: the application's beams, and a suite's. code:which/1 does not know them where
+%% their coverage is measured.
+-spec paths(module()) -> [file:filename()].
+paths(Suite) ->
+    [filename:absname(filename:dirname(code:where_is_file(File)))
+     || File <- ["signal_port.app", atom_to_list(Suite) ++ ".beam"]].
+
 -spec stand_in(file:filename()) -> file:filename().
 stand_in(Name) ->
     root(filename:join("tests/workers", Name)).
@@ -43,6 +50,15 @@ stand_in(Name) ->
 -spec marker() -> binary().
 marker() ->
     <<"the stand-in acts up at these bytes">>.
+
+%% @doc How much of a test that could go on for ever: the whole where THOROUGH is in the environment, as in continuous
+%% integration, and less where somebody waits for it.
+-spec thorough(Less :: Amount, Whole :: Amount) -> Amount.
+thorough(Less, Whole) ->
+    case os:getenv("THOROUGH", "") of
+        "" -> Less;
+        _ -> Whole
+    end.
 
 %% --- What can be seen ---
 

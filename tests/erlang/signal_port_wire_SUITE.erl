@@ -7,7 +7,8 @@ all() ->
      request_keeps_a_length_in_range, request_refuses_an_unknown_operation, request_refuses_a_wrong_count,
      request_shows_no_argument, batch_is_as_the_protocol_says,
      tag_wraps_at_32_bits, reply_takes_its_own_tag, reply_refuses_another,
-     answer_reads_each_form, answer_reads_every_error_of_the_nif, answer_keeps_no_large_frame,
+     answer_reads_each_form, answer_reads_every_error_of_the_nif, answer_reads_the_errors_of_rare_curves,
+     answer_refuses_names_of_any_length_that_it_does_not_know, answer_keeps_no_large_frame,
      answer_refuses_what_is_cut_short, answer_refuses_what_is_too_long, answer_refuses_other_types,
      answer_refuses_random_bytes_or_reads_them, answer_makes_no_atom, answer_refuses_a_lie_about_a_size,
      notice_reads_ready, notice_ignores_other_versions, notice_reads_unfit, notice_refuses_the_rest].
@@ -87,6 +88,16 @@ answer_reads_every_error_of_the_nif(_) ->
     true = length(Atoms) > 20,
     [{ok, {error, Atom}} = signal_port_wire:answer(<<16#92, (atom(error))/binary, (atom(Atom))/binary>>)
      || Atom <- Atoms].
+
+%% They come of keys that nobody has found, so that no answer with them was recorded.
+answer_reads_the_errors_of_rare_curves(_) ->
+    [{ok, Atom} = signal_port_wire:answer(atom(Atom))
+     || Atom <- [dh3_calculation_failed, dh4_calculation_failed, dh_failed]].
+
+%% msgpack has a form of its own for each of these lengths.
+answer_refuses_names_of_any_length_that_it_does_not_know(_) ->
+    [error = signal_port_wire:answer(<<Form, 1, (binary:copy(<<"x">>, Length))/binary>>)
+     || {Form, Length} <- [{16#D5, 2}, {16#D6, 4}, {16#D7, 8}, {16#D8, 16}]].
 
 answer_keeps_no_large_frame(_) ->
     Bytes = <<16#92, 16#C4, 65, (binary:copy(<<1>>, 65))/binary, 16#C5, 60000:16, 0:(60000 * 8)>>,

@@ -1,0 +1,59 @@
+%% The documentation that the shell shows, as the build leaves it beside the beams: h(signal_port).
+-module(signal_port_doc_SUITE).
+-compile([export_all, nowarn_export_all]).
+
+-include_lib("kernel/include/eep48.hrl").
+
+all() ->
+    [the_module_is_explained, every_function_is_explained, every_type_is_explained, lists_and_links_are_rendered,
+     others_are_hidden].
+
+%% The true beams, where they were compiled anew to measure coverage: others have no documentation.
+init_per_suite(Config) ->
+    [{module, Module} = c:l(Module) || Module <- [signal_port, signal_port_pool]],
+    Config.
+
+end_per_suite(_) ->
+    ok.
+
+the_module_is_explained(_) ->
+    #docs_v1{module_doc = #{<<"en">> := [_ | _]}} = docs(),
+    has("answered without a NIF", shell_docs:render(signal_port, docs(), plain())).
+
+every_function_is_explained(_) ->
+    Exports = signal_port:module_info(exports) -- [{module_info, 0}, {module_info, 1}],
+    [has("-spec " ++ atom_to_list(Name) ++ "(", explained(function, Name, Arity, fun shell_docs:render/5))
+     || {Name, Arity} <- Exports].
+
+every_type_is_explained(_) ->
+    Beam = code:where_is_file("signal_port.beam"),
+    {ok, {_, [{abstract_code, {raw_abstract_v1, Forms}}]}} = beam_lib:chunks(Beam, [abstract_code]),
+    [_ | _] = Types = lists:append([Exported || {attribute, _, export_type, Exported} <- Forms]),
+    [has(atom_to_list(Name) ++ "()", explained(type, Name, Arity, fun shell_docs:render_type/5))
+     || {Name, Arity} <- Types].
+
+lists_and_links_are_rendered(_) ->
+    has("* it returns {ok, Value} or {error, Atom}", shell_docs:render(signal_port, docs(), plain())),
+    has("the short name of dr_encrypt/2", shell_docs:render(signal_port, encrypt, 2, docs(), plain())).
+
+others_are_hidden(_) ->
+    {ok, #docs_v1{module_doc = hidden}} = code:get_doc(signal_port_pool).
+
+%% --- Internals ---
+
+docs() ->
+    {ok, Docs} = code:get_doc(signal_port),
+    Docs.
+
+plain() ->
+    #{ansi => false, columns => 500}.
+
+%% A spec or a definition is not enough: there must be words.
+explained(Kind, Name, Arity, Render) ->
+    [Words] = [Words || {{K, N, A}, _, _, #{<<"en">> := Words}, _} <- (docs())#docs_v1.docs,
+                        {K, N, A} =:= {Kind, Name, Arity}],
+    {Name, Arity, [_ | _]} = {Name, Arity, Words},
+    Render(signal_port, Name, Arity, docs(), plain()).
+
+has(Words, Rendered) ->
+    {Words, true} = {Words, string:find(Rendered, Words) =/= nomatch}.
