@@ -10,8 +10,10 @@
 -export_type([worker/0]).
 
 -define(TABLE, signal_port_pool).
--define(HOPELESS, 3).         % failed starts in a row, of every worker
--define(FIRST_DELAY, 100).    % milliseconds before the second try to start a worker; doubled each time,
+-define(HOPELESS, 30).        % of every worker: calls need not wait for one. Starts in a row count for that:
+-define(FAILED, 10).          % one that failed
+-define(KILLED, 1).           % one that was killed, which says little of the next one
+-define(FIRST_DELAY, 100).    % milliseconds before the second try to start a worker; doubled with each that failed,
 -define(LAST_DELAY, 10_000).  % up to this
 -define(SHORT_LIFE, 1000).    % milliseconds; one that ends idle before is followed no sooner
 
@@ -26,7 +28,7 @@
     versions = #{} :: #{atom() => binary()},
     since :: integer() | undefined,     % monotonic milliseconds; when it got ready
     starts = 0 :: non_neg_integer(),
-    failures = 0 :: non_neg_integer(),  % starts without success since the last one with
+    failures = 0 :: non_neg_integer(),  % what the starts without success count since the last one with
     calls = 0 :: non_neg_integer(),     % answered by the workers before this one
     last_reason :: string() | undefined
 }).
@@ -124,9 +126,17 @@ first_start(State, Failed, Others) ->
             {ok, lists:foldl(fun(Message, S) -> element(2, handle_info(Message, S)) end, State, [Ready | Failed])};
         {started, _, _} = Started ->
             first_start(element(2, handle_info(Started, State)), Failed, Others);
-        {'DOWN', _, process, _, _} = Down ->
-            first_start(State, [Down | Failed], Others - 1)
+        {start, _} = Start ->
+            first_start(element(2, handle_info(Start, State)), Failed, Others);
+        {'DOWN', _, process, Pid, Reason} = Down ->
+            case signal_port_reason:was_killed(Reason) andalso failures(Pid, State) < ?FAILED of
+                true -> first_start(element(2, handle_info(Down, State)), Failed, Others);
+                false -> first_start(State, [Down | Failed], Others - 1)
+            end
     end.
+
+failures(Pid, #state{slots = Slots}) ->
+    hd([Failures || #slot{pid = P, failures = Failures} <- maps:values(Slots), P =:= Pid]).
 
 -spec handle_call(term(), gen_server:from(), #state{}) -> {reply, term(), #state{}} | {noreply, #state{}}.
 handle_call({wait, _Dead} = Wait, From, #state{slots = #{1 := #slot{state = idle}}} = State) ->
@@ -160,7 +170,7 @@ handle_info({ready, Pid, Versions}, State) ->
 handle_info({'DOWN', _Monitor, process, Pid, _}, #state{waiters = Waiters} = State) when is_map_key(Pid, Waiters) ->
     {noreply, forget(Pid, State)};
 handle_info({'DOWN', _Monitor, process, Pid, Reason}, State) ->
-    Down = update(Pid, fun(Slot) -> down(Slot, signal_port_reason:explain(Reason)) end, State),
+    Down = update(Pid, fun(Slot) -> down(Slot, Reason) end, State),
     publish(Down),
     {noreply, dismiss_if_hopeless(Down)};
 handle_info({start, Index}, #state{slots = Slots, config = Config} = State) ->
@@ -191,23 +201,25 @@ ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
     signal_port_event:worker_up(OsPid, Failures),
     Slot#slot{state = ready, versions = Versions, since = now_ms(), failures = 0}.
 
-down(#slot{index = Index, os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Sentence) ->
+down(#slot{index = Index, os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason) ->
     Answered = signal_port_worker:answered(Counters),
-    {Failures, Delay} = failures(Slot),
+    Sentence = signal_port_reason:explain(Reason),
+    {Failures, Delay} = followed(Slot, signal_port_reason:was_killed(Reason)),
     signal_port_event:worker_down(OsPid, Sentence, Answered, {Failures > 0, Delay}),
     erlang:send_after(Delay, self(), {start, Index}),
     Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined, failures = Failures,
               calls = Calls + Answered, last_reason = Sentence}.
 
-%% The failed starts in a row, and milliseconds until the next. A worker that ended at work, or after a while, is followed at
+%% What its starts count now, and milliseconds until the next. A worker that ended at work, or after a while, is followed at
 %% once; one that failed to start after a growing delay.
-failures(#slot{state = ready, since = Since, counters = Counters}) ->
+followed(#slot{state = ready, since = Since, counters = Counters}, _WasKilled) ->
     case signal_port_worker:taken(Counters) > 0 orelse now_ms() - Since >= ?SHORT_LIFE of
         true -> {0, 0};
         false -> {0, ?SHORT_LIFE}
     end;
-failures(#slot{failures = Failures}) ->
-    {Failures + 1, min(?LAST_DELAY, ?FIRST_DELAY bsl min(Failures, 16))}.
+followed(#slot{failures = Failures}, WasKilled) ->
+    Delay = min(?LAST_DELAY, ?FIRST_DELAY bsl min(Failures div ?FAILED, 16)),
+    {Failures + case WasKilled of true -> ?KILLED; false -> ?FAILED end, Delay}.
 
 update(Pid, Fun, #state{slots = Slots} = State) ->
     State#state{slots = maps:map(fun(_, #slot{pid = P} = Slot) when P =:= Pid -> Fun(Slot);

@@ -1,7 +1,7 @@
 %% @private Why a worker, or another OS process, ended: in one sentence, and where it is an operator's to mend, how.
 -module(signal_port_reason).
 
--export([explain/1, status/1]).
+-export([explain/1, status/1, was_killed/1]).
 -export_type([why/0]).
 
 -define(MAX_SAID, 1000).  % characters of a worker's own sentence
@@ -48,6 +48,11 @@ explain(killed) ->
     "the worker's process was killed";
 explain(_) ->
     "the worker's process ended".
+
+%% @doc Whether somebody ended it, by SIGKILL or SIGTERM, or its process by `kill', and not a fault of its own.
+-spec was_killed(Reason :: term()) -> boolean().
+was_killed({shutdown, {ended, _, Status}}) -> Status =:= 128 + 9 orelse Status =:= 128 + 15;
+was_killed(Reason) -> Reason =:= killed.
 
 %% @doc An exit status in words; over 128 it is the number of the signal that killed, where there is one of that number.
 -spec status(non_neg_integer()) -> string().

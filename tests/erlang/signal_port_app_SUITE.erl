@@ -73,7 +73,7 @@ starts_and_stops_many_times(_) ->
     Rounds = [timer:tc(fun one_round/0) || _ <- lists:seq(1, ?ROUNDS)],
     OsPids = [OsPid || {_, OsPid} <- Rounds],
     signal_port_stage:until_gone(OsPids),
-    ?ROUNDS = length(lists:usort(OsPids)),
+    true = length(lists:usort(OsPids)) =:= ?ROUNDS,
     signal_port_stage:until(fun() -> {[], []} = {erlang:ports() -- Ports, processes() -- Processes} end),
     Slowest = lists:max([Micros || {Micros, _} <- Rounds]) div 1000,
     Told = "~b stops with ~b callers, the slowest round ~b ms; no OS process, port or process left",

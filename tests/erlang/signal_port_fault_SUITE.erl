@@ -22,6 +22,8 @@
 
 all() ->
     [workers_killed_without_end_fail_no_call, workers_killed_while_they_start_fail_no_call,
+     workers_killed_at_each_start_are_waited_for, a_first_start_that_is_killed_is_tried_again,
+     a_first_start_that_is_always_killed_is_told,
      the_workers_supervisor_killed_fails_no_call, the_upper_supervisor_killed_leaves_no_os_process,
      callers_of_a_stopped_worker_are_answered_by_another, a_stopped_worker_times_out_in_time,
      ends_a_worker_that_spins, a_worker_that_does_not_read_is_followed_by_one_that_does,
@@ -68,6 +70,26 @@ workers_killed_while_they_start_fail_no_call(_) ->
     all_ready(),
     {_, _, []} = unload(Load),
     true = signal_port_stage:restarts() >= 9.
+
+%% That somebody kills starts, ten in a row, does not say that the next one fails.
+workers_killed_at_each_start_are_waited_for(Config) ->
+    Switch = signal_port_stage:switch(Config),
+    ok = signal_port_stage:start_with("is_killed_at_start.py", [{pool_size, 1}]),
+    ok = file:write_file(Switch, binary:copy(<<"x">>, 10)),
+    kill(signal_port_stage:os_pids()),
+    ok = signal_port:init(),
+    11 = signal_port_stage:restarts().
+
+a_first_start_that_is_killed_is_tried_again(Config) ->
+    ok = file:write_file(signal_port_stage:switch(Config), binary:copy(<<"x">>, 5)),
+    ok = signal_port_stage:start_with("is_killed_at_start.py", [{pool_size, 1}]),
+    ok = signal_port:init(),
+    5 = signal_port_stage:restarts().
+
+a_first_start_that_is_always_killed_is_told(Config) ->
+    ok = file:write_file(signal_port_stage:switch(Config), binary:copy(<<"x">>, 1000)),
+    {error, {Sentence, _}} = signal_port_stage:start_with("is_killed_at_start.py", [{pool_size, 1}]),
+    [_, _] = string:split(Sentence, "ended with signal 9 (SIGKILL) before it was ready").
 
 starting() ->
     [_ | _] = [OsPid || #{state := starting, os_pid := OsPid} <- signal_port_stage:workers(), is_integer(OsPid)].

@@ -4,7 +4,7 @@
 
 all() ->
     [signals_have_their_names, other_statuses_are_numbers, what_a_worker_says_is_one_line, what_is_no_text_is_cut,
-     reasons_are_explained_within_a_shutdown, any_term_is_explained].
+     reasons_are_explained_within_a_shutdown, any_term_is_explained, a_killed_start_is_no_fault].
 
 signals_have_their_names(_) ->
     [Sentence = signal_port_reason:status(128 + Number)
@@ -34,3 +34,9 @@ reasons_are_explained_within_a_shutdown(_) ->
 %% And none of it is shown: it may have the arguments of a call.
 any_term_is_explained(_) ->
     "the worker's process ended" = signal_port_reason:explain({badmatch, <<"secret">>}).
+
+a_killed_start_is_no_fault(_) ->
+    [true = signal_port_reason:was_killed(Reason)
+     || Reason <- [killed, {shutdown, {ended, "/p", 137}}, {shutdown, {ended, "/p", 143}}]],
+    [false = signal_port_reason:was_killed(Reason)
+     || Reason <- [no_python, {shutdown, no_python}, {shutdown, {ended, "/p", 1}}, {shutdown, {ended, "/p", 139}}]].
