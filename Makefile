@@ -80,7 +80,8 @@ examples: build
 	escript examples/fan_out
 	elixir examples/conversation.exs
 
-test: test-python test-erlang
+test: build
+	@$(MAKE) -j2 --no-print-directory --output-sync=line test-python test-erlang
 
 test-python: setup
 	$(VENV)/bin/python3 -m pytest -n 2
@@ -88,7 +89,7 @@ test-python: setup
 test-erlang: build
 	$(call need,cc:gcc+libc6-dev)
 	$(REBAR) ct --compile_only
-	@sh tests/erlang.sh $(SUITE) $(CASE)
+	@PATH=$(CURDIR)/$(VENV)/bin:$$PATH sh tests/erlang.sh $(SUITE) $(CASE)
 	$(if $(SUITE),,sh tests/without_rebar3.sh)
 
 test-documents: build
@@ -129,12 +130,12 @@ cover-python: setup
 cover-erlang: build
 	$(call need,cc:gcc+libc6-dev)
 	$(REBAR) ct --compile_only
-	@COVER=1 sh tests/erlang.sh
+	@COVER=1 PATH=$(CURDIR)/$(VENV)/bin:$$PATH sh tests/erlang.sh
 	@erl -noshell -pa _build/test/lib/signal_port/tests/erlang -s signal_port_cover main -extra _build/test/logs/*/coverdata
 
 check: build
 	$(call need,nix-instantiate:nix-bin)
-	@$(MAKE) -j check-python check-erlang
+	@$(MAKE) -j2 --no-print-directory check-python check-erlang
 	nix-instantiate --parse shell.nix >/dev/null
 
 check-python: setup

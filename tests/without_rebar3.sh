@@ -13,7 +13,7 @@ mkdir "$work/bin"
 printf '#!/bin/sh\nkill -SEGV $$\n' > "$work/bin/rebar3"
 chmod +x "$work/bin/rebar3"
 
-PATH="$work/bin:$PATH" make -s -C "$work" REBAR=no build
+PATH="$work/bin:$PATH" env -u MAKEFLAGS make -s -C "$work" REBAR=no build
 
 for app in default/lib/signal_port drop_in/lib/signal_port drop_in/lib/libsignal_protocol_nif; do
     erl -noshell -eval '

@@ -147,7 +147,7 @@ child_returns_its_pid() ->
 %% Two ports are open while it runs: the child's, and the one of its guard.
 leaves_no_guard_behind(_) ->
     Before = erlang:ports(),
-    {_, Monitor} = spawn_monitor(fun() -> hung = run(child_hangs, [], 500) end),
+    {_, Monitor} = spawn_monitor(fun() -> hung = run(child_hangs, [], 3000) end),
     OsPids = signal_port_stage:until(fun() ->
         [_, _] = [OsPid || Port <- erlang:ports() -- Before, {os_pid, OsPid} <- [erlang:port_info(Port, os_pid)]]
     end),

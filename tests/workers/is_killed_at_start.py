@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; but it is killed before that as many times as the file has bytes that LC_STAND_IN_SWITCH names."""
+"""Answers every request; but before, it is killed once for each byte of the file that LC_STAND_IN_SWITCH names."""
 
 import os
 import signal
