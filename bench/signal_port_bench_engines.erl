@@ -41,9 +41,14 @@ start(crypto, _Paths) ->
 start(Echo, #{echo := Program}) when Echo =:= echo; Echo =:= echo_as_long ->
     [Program];
 start(erlport, #{erlport := Folder, python := Python}) ->
-    true = code:add_patha(filename:join(Folder, "ebin")),
-    {ok, Instance} = python:start([{python, Python}, {python_path, "bench"}]),
-    [Instance];
+    case code:add_patha(filename:join(Folder, "ebin")) of
+        true ->
+            {ok, Instance} = python:start([{python, Python}, {python_path, "bench"}]),
+            [Instance];
+        {error, bad_directory} ->
+            io:format(standard_error, "ERLPORT is to be erlport's own folder, and ~ts has no ebin~n", [Folder]),
+            []
+    end;
 start(python, #{python := Python}) ->
     Owner = spawn_link(fun() -> own(Python, ["bench/own_time.py"]) end),
     [Owner];
