@@ -23,7 +23,8 @@ if ! "$venv/bin/python3" -I -B "$package" version > /dev/null 2>&1; then
     rm -rf "$venv"
     trap 'rm -rf "$venv"' EXIT  # half of one would be taken for a whole one
     trap 'exit 1' HUP INT TERM
-    "$python" -m venv "$venv" || fail "no virtual environment could be made in $priv"
+    "$python" -m venv "$venv" || fail "no virtual environment could be made in $priv: run this as a user who may write there, or make one" \
+            "elsewhere and name it in the option python"
     "$venv/bin/python3" -m pip install -q --disable-pip-version-check --no-input $packages ||
         fail "pip could not install what it says above: is there a network, or a folder in PIP_FIND_LINKS?"
     "$venv/bin/python3" -m compileall -q "$priv/python"  # workers write no files, and start the faster for these

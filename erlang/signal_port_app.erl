@@ -5,6 +5,8 @@
 
 -export([start/2, stop/1, ensure_started/0]).
 
+-define(TRY_AGAIN, 10_000).  % milliseconds
+
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: string() | term()}.
 start(_Type, _Args) ->
     case signal_port_sup:start_link(application:get_all_env(signal_port)) of
@@ -19,13 +21,19 @@ stop(_State) ->
     ok.
 
 %% @doc Starts the application if nobody has, for callers who never had to. Where it cannot be started, the log says why, and
-%% their calls answer `{error, unavailable}'.
+%% their calls answer `{error, unavailable}'; it is not tried again for a while, for each try takes a second and many lines.
 -spec ensure_started() -> ok.
 ensure_started() ->
-    case whereis(signal_port_sup) of
-        undefined ->
-            _ = application:ensure_all_started(signal_port),
-            ok;
-        _ ->
-            ok
+    case whereis(signal_port_sup) =:= undefined andalso not has_failed_lately() of
+        true -> note(application:ensure_all_started(signal_port));
+        false -> ok
+    end.
+
+note({ok, _}) -> ok;
+note({error, _}) -> persistent_term:put(?MODULE, erlang:monotonic_time(millisecond)).
+
+has_failed_lately() ->
+    case persistent_term:get(?MODULE, never) of
+        never -> false;
+        Failed -> erlang:monotonic_time(millisecond) - Failed < ?TRY_AGAIN
     end.

@@ -19,16 +19,22 @@
 -define(LARGE_PAGES, "glibc.malloc.hugetlb=1").
 
 %% @doc The command of a configuration.
--spec make(signal_port_config:config()) -> {ok, command()} | {error, no_python}.
+-spec make(signal_port_config:config()) -> {ok, command()} | {error, signal_port_reason:why()}.
 make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
     case python(Wanted) of
         false ->
             {error, no_python};
         Python ->
-            Package = filename:join([priv_dir(), "python", "signal_port"]),
-            {ok, #{program => Python, env => environment(os:env()),
-                   args => ["-I", "-B", Package, "worker", integer_to_list(MaxFrame), integer_to_list(BusyWait)]}}
+            case filelib:is_dir(Python) of
+                true -> {error, {cannot_run, Python, eisdir}};
+                false -> {ok, command(Python, MaxFrame, BusyWait)}
+            end
     end.
+
+command(Python, MaxFrame, BusyWait) ->
+    Package = filename:join([priv_dir(), "python", "signal_port"]),
+    #{program => Python, env => environment(os:env()),
+      args => ["-I", "-B", Package, "worker", integer_to_list(MaxFrame), integer_to_list(BusyWait)]}.
 
 %% @doc What to change of an environment: `false' takes a variable away.
 -spec environment([{string(), string()}]) -> [{string(), string() | false}].

@@ -312,8 +312,8 @@ open(Config) ->
             catch
                 error:Posix -> {error, {cannot_run, Program, Posix}}
             end;
-        {error, no_python} ->
-            {error, no_python}
+        {error, Why} ->
+            {error, Why}
     end.
 
 ended(Port) ->

@@ -171,12 +171,13 @@ def examine(name):
     """Return the version of one of the packages, as far as it tells it, and what is wrong with it, or None."""
     from importlib import import_module
 
+    failure = "Python (%s) cannot import %s (%s)"
     try:
         module = import_module(name)
     except ImportError as error:
-        return "", "Python cannot import %s (%s)" % (name, (str(error).splitlines() or ["no reason given"])[0])
+        return "", failure % (sys.executable, name, (str(error).splitlines() or ["no reason given"])[0])
     if not getattr(module, "__file__", None):  # Python takes any folder for a package
-        return "", "Python cannot import %s (only a folder of that name is there)" % name
+        return "", failure % (sys.executable, name, "only a folder of that name is there")
     found = getattr(module, "__version__", "")
     if found and numbers(found) < numbers(lowest(name)):
         return found, "%s %s is too old" % (name, found)
@@ -207,7 +208,7 @@ def remedy():
     folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     install = os.path.join(folder, "install")
     if name == "python" and os.path.isfile(install):  # in the Erlang application's priv
-        return "run 'sh %s', and leave signal_port's option python at auto" % install
+        return "run 'sh %s' and leave signal_port's option python away, or let it name a Python that has them" % install
     return "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
         sys.executable,
         packages,

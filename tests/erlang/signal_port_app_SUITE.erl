@@ -10,7 +10,7 @@ all() ->
      stop_with_a_full_pipe_leaves_no_os_process,
      stop_after_a_killed_worker_leaves_no_os_process, starts_and_stops_many_times, starts_again_after_a_failed_start,
      a_failed_start_leaves_no_os_process,
-     says_that_there_is_no_python, says_that_a_python_cannot_be_found, says_that_a_python_cannot_be_run,
+     says_that_there_is_no_python, says_that_a_python_cannot_be_found, says_that_a_python_cannot_be_run, says_that_a_python_is_a_folder,
      says_what_a_python_lacks, says_what_an_unfit_worker_says, says_what_is_left_of_a_cut_sentence,
      says_that_the_protocol_is_another, says_that_a_worker_is_not_ready, says_that_a_worker_ended,
      says_that_a_worker_is_no_worker, says_that_an_option_is_unknown, says_that_an_option_is_mistyped,
@@ -121,10 +121,17 @@ says_that_a_python_cannot_be_run(Config) ->
     says("Python cannot be run (" ++ File ++ ": permission denied): set signal_port's option {python, Path} to "
          "Python 3.10 or later", [{python, File}]).
 
+says_that_a_python_is_a_folder(Config) ->
+    Folder = filename:absname(proplists:get_value(priv_dir, Config)),
+    says("Python cannot be run (" ++ Folder ++ ": illegal operation on a directory): set signal_port's option {python, "
+         "Path} to Python 3.10 or later", [{python, Folder}]).
+
 says_what_a_python_lacks(_) ->
-    {error, "Python cannot import cryptography (No module named 'cryptography'): run 'sh " ++ Rest} =
-        fails([{python, signal_port_stage:stand_in("no_packages.sh")}]),
-    [Installer, ", and leave signal_port's option python at auto"] = string:split(Rest, "'"),
+    {error, Sentence} = fails([{python, signal_port_stage:stand_in("no_packages.sh")}]),
+    ["Python (/" ++ _, Rest] =
+        string:split(Sentence, ") cannot import cryptography (No module named 'cryptography'): run 'sh "),
+    [Installer, " and leave signal_port's option python away, or let it name a Python that has them"] =
+        string:split(Rest, "'"),
     true = filelib:is_regular(Installer).
 
 says_what_an_unfit_worker_says(_) ->

@@ -10,6 +10,7 @@ all() ->
     [exports_what_the_nif_exports, answers_as_the_nif_did, wrong_type_is_badarg, answers_the_test_functions_of_0_2,
      every_function_is_that_of_the_door, starts_the_application_on_first_use, starts_it_for_callers_who_come_at_once,
      takes_the_application_as_it_runs, starts_it_again_after_a_stop, is_unavailable_where_it_cannot_start,
+     does_not_try_each_time_to_start_it,
      leaves_the_backend_at_port, is_release_0_3_0, depends_on_signal_port, starts_as_an_application,
      loads_no_crypto].
 
@@ -142,6 +143,17 @@ is_unavailable_where_it_cannot_start(_) ->
     ok = application:set_env(signal_port, python, "/nowhere"),
     {error, unavailable} = signal_nif:sha256(<<"abc">>),
     {error, unavailable} = libsignal_protocol_nif:init().
+
+%% Each try takes a second, and many lines of the log.
+does_not_try_each_time_to_start_it(_) ->
+    Python = application:get_env(signal_port, python, auto),
+    ok = application:set_env(signal_port, python, "/nowhere"),
+    {error, unavailable} = libsignal_protocol_nif:init(),
+    ok = application:set_env(signal_port, python, Python),
+    {error, unavailable} = libsignal_protocol_nif:init(),
+    undefined = whereis(signal_port_sup),
+    {ok, _} = application:ensure_all_started(signal_port),  % whoever knows that it is mended
+    ok = libsignal_protocol_nif:init().
 
 leaves_the_backend_at_port(_) ->
     ok = libsignal_protocol_nif:init(),

@@ -27,6 +27,7 @@ stop() ->
     _ = [signal("KILL", OsPid) || OsPid <- try os_pids() catch exit:_ -> [] end],
     _ = application:stop(signal_port),
     _ = application:unload(signal_port),
+    _ = persistent_term:erase(signal_port_app),  % that a start has failed
     ok.
 
 %% @doc A file of this repository. The build's `priv' is a link to the repository's, or is it.

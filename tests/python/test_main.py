@@ -132,7 +132,7 @@ def test_a_worker_without_packages_writes_a_notice_with_one_sentence() -> None:
     ((kind, sentence),) = terms(ended.stdout)
     assert ended.status == UNFIT_STATUS
     assert kind == "unfit"
-    assert sentence.startswith("Python cannot import cryptography (")
+    assert sentence.startswith(f"Python ({sys.executable}) cannot import cryptography (")
     assert "\n" not in sentence
     assert ended.stderr == ""
 
@@ -140,7 +140,7 @@ def test_a_worker_without_packages_writes_a_notice_with_one_sentence() -> None:
 def test_the_sentence_says_what_to_install() -> None:
     ended = python("-S", "-I", "-B", str(PACKAGE), "version")
     assert ended.status == UNFIT_STATUS
-    assert ended.stderr.startswith("signal-port: Python cannot import cryptography (")
+    assert ended.stderr.startswith(f"signal-port: Python ({sys.executable}) cannot import cryptography (")
     advice = ended.stderr.partition("pip install ")[2]
     assert all(package in advice for package in ("cryptography", "msgpack", "erlang_py"))
     assert ended.stderr.count("\n") == 1
@@ -150,7 +150,7 @@ def test_the_sentence_says_what_to_install() -> None:
 def test_what_needs_the_packages_says_so(arguments: list[str]) -> None:
     ended = python("-S", "-m", "signal_port", *arguments)
     assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
-    assert ended.stderr.startswith("signal-port: Python cannot import cryptography (")
+    assert ended.stderr.startswith(f"signal-port: Python ({sys.executable}) cannot import cryptography (")
 
 
 @pytest.mark.parametrize("module", ["cryptography", "msgpack", "erlang"])
@@ -174,8 +174,8 @@ def test_where_the_application_has_an_installer_the_sentence_names_it(tmp_path: 
     (tmp_path / "priv" / "install").touch()
     found = f"sys.path.insert(0, {str(package)!r})", "from signal_port import __main__"
     ended = python(*code("sys.prefix = sys.base_prefix", *found, "print(__main__.remedy())"))
-    advice = f"run 'sh {tmp_path}/priv/install', and leave signal_port's option python at auto\n"
-    assert ended.stdout.decode() == advice
+    advice = ended.stdout.decode()
+    assert advice.startswith(f"run 'sh {tmp_path}/priv/install' and leave signal_port's option python away, or ")
 
 
 def test_the_requirements_need_no_package() -> None:
