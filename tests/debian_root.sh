@@ -41,15 +41,15 @@ lend() {
 
 # In the namespaces. In /opt would be a local package index, should pip's settings name one.
 enter() {
-    local root=$1 path
+    local root=$1 home=/root path
     shift
     mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc"  # a container may forbid the first
     mount --rbind /dev "$root/dev"
     mount -t tmpfs tmpfs "$root/tmp"
     for path in /etc/{hosts,resolv.conf,pip.conf} /etc/ssl/certs /opt/*; do lend "$path" "$path"; done
-    lend ~/.config/pip /root/.config/pip
+    lend ~/.config/pip "$home/.config/pip"
     apt-config dump 2>/dev/null | grep '^Acquire::' > "$root/tmp/apt.conf" || :
-    env -i APT_CONFIG=/tmp/apt.conf DEBIAN_FRONTEND=noninteractive HOME=/root LANG=C.UTF-8 \
+    env -i APT_CONFIG=/tmp/apt.conf DEBIAN_FRONTEND=noninteractive HOME="$home" LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         $(env | grep -E '^(PIP_[A-Z_]+|SSL_CERT_FILE|SSL_CERT_DIR|[a-z]+_proxy|[A-Z]+_PROXY)=[^[:space:]]*$') \
         chroot "$root" sh -c 'cd "$1" && shift && exec "$@"' run "${FOLDER:-/}" "$@"
