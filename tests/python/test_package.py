@@ -9,6 +9,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Callable
 from email.message import Message
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -42,22 +43,23 @@ wrong: int = x3dh.respond(secret, private, b"", public, public)
 """
 
 
+def built(build: Callable[[str], str], source: Path, target: Path) -> Path:
+    """Return what one of the build backend's functions makes of a source folder, as pip would have it built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(source)
+        return target / build(str(target))
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel, as pip would have it built."""
-    folder = tmp_path_factory.mktemp("wheel")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        return folder / buildapi.build_wheel(str(folder))
+    """Return the wheel."""
+    return built(buildapi.build_wheel, ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the source distribution."""
-    folder = tmp_path_factory.mktemp("sdist")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        return folder / buildapi.build_sdist(str(folder))
+    return built(buildapi.build_sdist, ROOT, tmp_path_factory.mktemp("sdist"))
 
 
 def metadata(wheel: Path) -> Message:
@@ -87,13 +89,10 @@ def test_an_sdist_has_what_builds_the_wheel_and_nothing_else(sdist: Path) -> Non
     assert names == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | around
 
 
-def test_an_sdist_builds_the_same_wheel(
-    sdist: Path, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path)
-    monkeypatch.chdir(tmp_path / f"signal_port-{VERSION}")
-    assert content(tmp_path / buildapi.build_wheel(str(tmp_path))) == content(wheel)
+    assert content(built(buildapi.build_wheel, tmp_path / f"signal_port-{VERSION}", tmp_path)) == content(wheel)
 
 
 # --- The metadata ---
