@@ -60,7 +60,7 @@ $(VENV)/ready: pyproject.toml
 build: setup
 	@mkdir -p priv && ln -sfn ../$(VENV) priv/venv
 ifeq ($(REBAR),no)
-	sh erlang/compile.sh
+	sh scripts/compile.sh
 else
 	$(REBAR) compile
 	$(REBAR) as drop_in compile
@@ -147,11 +147,11 @@ check-erlang: setup
 	$(REBAR) as drop_in,check do xref, dialyzer
 
 # A broken link fails it.
-EDOC := [{dir, "_build/edoc"}, {source_path, ["erlang"]}, {preprocess, true}]
+EDOC := [{dir, "_build/edoc"}, {source_path, ["erlang/src"]}, {preprocess, true}]
 
 docs: setup
 	@rm -rf _build/edoc
-	@erl -noinput -boot start_clean -eval 'edoc:files(["erlang/signal_port.erl"], $(EDOC)), halt().'
+	@erl -noinput -boot start_clean -eval 'edoc:files(["erlang/src/signal_port.erl"], $(EDOC)), halt().'
 	$(VENV)/bin/python3 guides/site/build.py _build/edoc _build/docs
 
 # NIF=folder of libsignal_protocol_nif's ebin, ERLPORT=folder of erlport: measured beside the port, where they are there.

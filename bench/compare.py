@@ -92,14 +92,18 @@ def complain(reason: str) -> int:
 def differences(a: Result, b: Result) -> list[Difference]:
     """Return the figures that both results have, the largest change first."""
     before, after = rounds(a), rounds(b)
-    found = [compare(key, before, after) for key in before if key in after and key.engine not in ECHOES]
+    found = [
+        compare(key, before, after) for key in before if key in after and key.engine not in ECHOES
+    ]
     return sorted(found, key=lambda one: abs(log(one.b / one.a)), reverse=True)
 
 
 def rounds(result: Result) -> dict[Key, Rounds]:
     """Return the rounds of each figure that has any."""
     found = {
-        Key(section, how.format(**cell), case_of(cell), cell["size"], cell["engine"]): cell.get("rounds", [])
+        Key(section, how.format(**cell), case_of(cell), cell["size"], cell["engine"]): cell.get(
+            "rounds", []
+        )
         for section, how in HOW.items()
         for cell in result.get(section, [])
     }
@@ -168,10 +172,14 @@ def show(a: Result, b: Result, console: Console) -> None:
     before, after = rounds(a), rounds(b)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for name in ("figure", "unit", "A", "B", "change", "verdict"):
-        table.add_column(name, justify="right" if name in ("A", "B", "change") else "left", no_wrap=True)
+        table.add_column(
+            name, justify="right" if name in ("A", "B", "change") else "left", no_wrap=True
+        )
     for one in found:
         figures = (figure(one.a), figure(one.b), f"{one.b / one.a - 1:+.1%}")
-        table.add_row(str(one.key), one.unit, *figures, one.verdict, style=STYLES.get(one.verdict, "dim"))
+        table.add_row(
+            str(one.key), one.unit, *figures, one.verdict, style=STYLES.get(one.verdict, "dim")
+        )
     for name, here, there in (("A", before, after), ("B", after, before)):
         for key in here:
             if key not in there:
@@ -194,7 +202,9 @@ def strangers(a: Result, b: Result) -> list[str]:
 
 def changed(a: dict[str, object], b: dict[str, object]) -> list[str]:
     """Return what two groups of facts disagree on."""
-    return [f"{name} {a.get(name)} / {b.get(name)}" for name in {**a, **b} if a.get(name) != b.get(name)]
+    return [
+        f"{name} {a.get(name)} / {b.get(name)}" for name in {**a, **b} if a.get(name) != b.get(name)
+    ]
 
 
 def summary(found: list[Difference]) -> str:
@@ -204,7 +214,9 @@ def summary(found: list[Difference]) -> str:
         return f"Nothing changed in the {len(found)} figures that both have."
     slower = sum(one.verdict == "slower" for one in real)
     largest = f"the largest change is {real[0].key}: {real[0].b / real[0].a - 1:+.1%}"
-    return f"Of {len(found)} figures {slower} are slower and {len(real) - slower} faster; {largest}."
+    return (
+        f"Of {len(found)} figures {slower} are slower and {len(real) - slower} faster; {largest}."
+    )
 
 
 if __name__ == "__main__":

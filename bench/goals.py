@@ -34,7 +34,10 @@ IN_ECHOES: dict[tuple[str, int | None], Echoes] = {  # by case and size
     ("dr_decrypt, in the chain", 64): Echoes(5.5, 2.1),
     ("dr_decrypt, ratchet step", None): Echoes(22, 10.7),
 }
-PER_SECOND = {("sha256", 64, 128): 90_000, ("dr_encrypt", 64, 32): 20_000}  # by case, size and callers
+PER_SECOND = {
+    ("sha256", 64, 128): 90_000,
+    ("dr_encrypt", 64, 32): 20_000,
+}  # by case, size and callers
 LARGE = ("aes_gcm_encrypt", 16 * 2**20)
 LARGE_MB_PER_SECOND = 250
 TIMER_P99_MS = 10  # beside BUNDLE
@@ -60,7 +63,12 @@ class Verdict(NamedTuple):
 
 def verdicts(result: Result) -> list[Verdict]:
     """Return what the result says to each goal; goals against an engine that did not run are left out."""
-    return [*_of_one_caller(result), *_of_many_callers(result), *_of_the_rest(result), *_against_erlport(result)]
+    return [
+        *_of_one_caller(result),
+        *_of_many_callers(result),
+        *_of_the_rest(result),
+        *_against_erlport(result),
+    ]
 
 
 def label(case: str, size: int | None) -> str:
@@ -76,10 +84,17 @@ def bytes_for_people(size: int) -> str:
     return f"{size} B"
 
 
-def find(cells: list[Cell], case: str, size: int | None, engine: str, callers: int | None = None) -> Cell:
+def find(
+    cells: list[Cell], case: str, size: int | None, engine: str, callers: int | None = None
+) -> Cell:
     """Return the cell of these, or an empty one; only cells of many callers have `callers`."""
     for cell in cells:
-        if (cell["case"], cell["size"], cell["engine"], cell.get("callers")) == (case, size, engine, callers):
+        if (cell["case"], cell["size"], cell["engine"], cell.get("callers")) == (
+            case,
+            size,
+            engine,
+            callers,
+        ):
             return cell
     return {}
 
@@ -98,7 +113,12 @@ def in_echoes(cells: list[Cell], case: str, size: int | None, engine: str) -> fl
 def _of_one_caller(result: Result) -> Iterator[Verdict]:
     cells = result.get("one_caller", [])
     for (case, size), echoes in IN_ECHOES.items():
-        yield _at_most(f"{label(case, size)}, one caller", in_echoes(cells, case, size, "port"), echoes.goal, "echoes")
+        yield _at_most(
+            f"{label(case, size)}, one caller",
+            in_echoes(cells, case, size, "port"),
+            echoes.goal,
+            "echoes",
+        )
     speed = ratio(LARGE[1], find(cells, *LARGE, "port").get("p50"))  # bytes a microsecond are MB/s
     yield _at_least(f"{label(*LARGE)}, one caller", speed, LARGE_MB_PER_SECOND, "MB/s")
 
@@ -120,7 +140,9 @@ def _of_the_rest(result: Result) -> Iterator[Verdict]:
     cells = result.get("lateness", [])
     late = [cell["p99_ms"] for cell in cells if (cell["load"], cell["engine"]) == (BUNDLE, "port")]
     yield _at_most(f"p99 of a timer beside {BUNDLE}", max(late, default=None), TIMER_P99_MS, "ms")
-    yield _at_most("first answer", result.get("start", {}).get("first_answer_ms"), FIRST_ANSWER_MS, "ms")
+    yield _at_most(
+        "first answer", result.get("start", {}).get("first_answer_ms"), FIRST_ANSWER_MS, "ms"
+    )
     workers = result.get("memory", {}).get("workers_mib", [])
     yield _at_most("memory of the largest worker", max(workers, default=None), WORKER_MIB, "MiB")
 
@@ -129,17 +151,28 @@ def _against_erlport(result: Result) -> Iterator[Verdict]:
     cells = result.get("one_caller", [])
     if erlport := find(cells, *SMALL, "erlport"):
         times = ratio(erlport["p50"], find(cells, *SMALL, "port").get("p50"))
-        yield _at_least(f"{label(*SMALL)}, one caller", times, FASTER_THAN_ERLPORT, "times faster than erlport")
+        yield _at_least(
+            f"{label(*SMALL)}, one caller", times, FASTER_THAN_ERLPORT, "times faster than erlport"
+        )
     cells = result.get("many_callers", [])
     if erlport := find(cells, *SMALL, "erlport", ERLPORT_CALLERS):
-        times = ratio(find(cells, *SMALL, "port", ERLPORT_CALLERS).get("per_second"), erlport["per_second"])
+        times = ratio(
+            find(cells, *SMALL, "port", ERLPORT_CALLERS).get("per_second"), erlport["per_second"]
+        )
         goal = f"{label(*SMALL)}, {ERLPORT_CALLERS} callers"
         yield _at_least(goal, times, MORE_THAN_ERLPORT, "times erlport's calls a second")
 
 
 def _at_most(goal: str, measured: float | None, limit: float, unit: str) -> Verdict:
-    return Verdict(goal, measured, f"at most {limit:,} {unit}", None if measured is None else measured <= limit)
+    return Verdict(
+        goal, measured, f"at most {limit:,} {unit}", None if measured is None else measured <= limit
+    )
 
 
 def _at_least(goal: str, measured: float | None, limit: float, unit: str) -> Verdict:
-    return Verdict(goal, measured, f"at least {limit:,} {unit}", None if measured is None else measured >= limit)
+    return Verdict(
+        goal,
+        measured,
+        f"at least {limit:,} {unit}",
+        None if measured is None else measured >= limit,
+    )

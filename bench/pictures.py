@@ -87,7 +87,10 @@ def latency(result: Result) -> Figure | None:
 def lateness(result: Result) -> Figure | None:
     """Return how late a timer is, by load and engine."""
     cells = result.get("lateness", [])
-    groups = {two_lines(load or "nothing", size): group for (load, size), group in by(cells, "load", "size").items()}
+    groups = {
+        two_lines(load or "nothing", size): group
+        for (load, size), group in by(cells, "load", "size").items()
+    }
     title = "A timer of 1 ms beside the calls of 8 processes: how late it is"
     note = "milliseconds late, logarithmic scale: dot = median, bar to p99, stroke = the latest; figures: p99 / latest"
     return grouped(title, result, groups, 0.2, timer, note)
@@ -97,12 +100,20 @@ def throughput(result: Result) -> Figure | None:
     """Return the lines of calls a second by the number of callers."""
     found = by(result.get("many_callers", []), "case")
     groups = {case: found[case,] for case in MANY if (case,) in found}
-    return panels("Many callers: calls a second by the number of callers", result, groups, "callers", "per_second")
+    return panels(
+        "Many callers: calls a second by the number of callers",
+        result,
+        groups,
+        "callers",
+        "per_second",
+    )
 
 
 def size(result: Result) -> Figure | None:
     """Return the lines of latency by size, for each case that has several sizes."""
-    cells = [cell for cell in result.get("one_caller", []) if cell["size"]]  # a logarithmic scale has no 0
+    cells = [
+        cell for cell in result.get("one_caller", []) if cell["size"]
+    ]  # a logarithmic scale has no 0
     title = "One call: median in microseconds by the size of its data"
     return panels(title, result, with_several(cells, "size"), "size", "p50")
 
@@ -130,7 +141,9 @@ def two_lines(case: str, size: int | None) -> str:
 
 def with_several(cells: list[Cell], field: str) -> dict[str, list[Cell]]:
     """Return the cells of those cases that have several values of a field."""
-    return {case: group for (case,), group in by(cells, "case").items() if len(by(group, field)) > 1}
+    return {
+        case: group for (case,), group in by(cells, "case").items() if len(by(group, field)) > 1
+    }
 
 
 # --- Rows ---
@@ -148,7 +161,9 @@ def grouped(
     cells = [cell for group in groups.values() for cell in group]
     if not cells:
         return None
-    sheet = new_sheet(title, result, engines(cells), (len(cells) + GAP * len(groups)) * height + 0.5)
+    sheet = new_sheet(
+        title, result, engines(cells), (len(cells) + GAP * len(groups)) * height + 0.5
+    )
     axes = sheet.subplots()
     place, ticks = 0.0, {}
     for name, group in groups.items():
@@ -171,19 +186,27 @@ def grouped(
 def bar(axes: Axes, place: float, cell: Cell) -> None:
     """Draw one latency: a bar to the median, a line to p99, the median in figures."""
     axes.barh(place, cell["p50"], height=0.86, color=colour(cell["engine"]))
-    axes.plot([cell["p50"], cell["p99"]], [place, place], color=INK, linewidth=0.7, solid_capstyle="butt")
+    axes.plot(
+        [cell["p50"], cell["p99"]], [place, place], color=INK, linewidth=0.7, solid_capstyle="butt"
+    )
     note(axes, cell["p99"], place, figure(cell["p50"]), cell["engine"])
 
 
 def timer(axes: Axes, place: float, cell: Cell) -> None:
     """Draw one row of lateness, with p99 and the latest in figures."""
-    p50, p99, latest = (max(cell[name], 0.01) for name in ("p50_ms", "p99_ms", "max_ms"))  # 0 has no logarithm
+    p50, p99, latest = (
+        max(cell[name], 0.01) for name in ("p50_ms", "p99_ms", "max_ms")
+    )  # 0 has no logarithm
     shade = colour(cell["engine"])
     axes.plot([p99, latest], [place, place], color=shade, linewidth=0.8)
-    axes.plot([p50, p99], [place, place], color=shade, linewidth=5, alpha=0.55, solid_capstyle="butt")
+    axes.plot(
+        [p50, p99], [place, place], color=shade, linewidth=5, alpha=0.55, solid_capstyle="butt"
+    )
     axes.plot(p50, place, "o", color=shade, markersize=5)
     axes.plot(latest, place, "|", color=shade, markersize=7)
-    note(axes, latest, place, f"{figure(cell['p99_ms'])} / {figure(cell['max_ms'])}", cell["engine"])
+    note(
+        axes, latest, place, f"{figure(cell['p99_ms'])} / {figure(cell['max_ms'])}", cell["engine"]
+    )
 
 
 def note(axes: Axes, x: float, y: float, text: str, engine: str) -> None:
@@ -268,10 +291,18 @@ def new_sheet(
     sheet = Figure(figsize=(WIDTH, whole), layout=below)
     line = heading(result)
     sheet.text(0.012, 1 - 0.1 / whole, title, va="top", fontsize=13, weight="bold", color=INK)
-    sheet.text(0.012, 1 - 0.39 / whole, line, va="top", fontsize=min(8, 1200 / len(line)), color=PALE)  # it fits
+    sheet.text(
+        0.012, 1 - 0.39 / whole, line, va="top", fontsize=min(8, 1200 / len(line)), color=PALE
+    )  # it fits
     handles = [Patch(color=colour(engine), label=names.get(engine, engine)) for engine in shown]
     place = (0.012, 1 - 0.63 / whole)
-    look: dict[str, Any] = {"frameon": False, "fontsize": 7.5, "handlelength": 1, "handleheight": 0.9, "borderpad": 0}
+    look: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": 7.5,
+        "handlelength": 1,
+        "handleheight": 0.9,
+        "borderpad": 0,
+    }
     look |= {"loc": "upper left", "bbox_to_anchor": place, "borderaxespad": 0, "columnspacing": 1.2}
     sheet.legend(handles=handles, ncols=len(handles), **look)
     return sheet

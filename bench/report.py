@@ -20,8 +20,20 @@ from rich.text import Text
 
 FORMAT = 1
 PIPE_WIDTH = 160  # columns, where the output is no terminal
-ENGINES = ("port", "nif", "crypto", "echo", "echo_as_long", "erlport", "python")  # in the order of the tables
-WAYS = {"port": "batch/1", "port, in flight": "send_request/2, all in flight", "port, one by one": "one by one"}
+ENGINES = (
+    "port",
+    "nif",
+    "crypto",
+    "echo",
+    "echo_as_long",
+    "erlport",
+    "python",
+)  # in the order of the tables
+WAYS = {
+    "port": "batch/1",
+    "port, in flight": "send_request/2, all in flight",
+    "port, one by one": "one by one",
+}
 MET = {True: Text("yes", "green"), False: Text("no", "bold red"), None: Text("?", "dim")}
 
 
@@ -93,7 +105,10 @@ def heading(result: Result) -> str:
 def engines(cells: list[Cell]) -> list[str]:
     """Return the engines of the cells, in the order of the tables; those it does not know come last."""
     found = {cell["engine"]: None for cell in cells}
-    return [*(engine for engine in ENGINES if engine in found), *(engine for engine in found if engine not in ENGINES)]
+    return [
+        *(engine for engine in ENGINES if engine in found),
+        *(engine for engine in found if engine not in ENGINES),
+    ]
 
 
 def by(cells: list[Cell], *fields: str) -> dict[tuple[Any, ...], list[Cell]]:
@@ -132,10 +147,16 @@ def show(result: Result, console: Console) -> None:
 
 def one_caller(cells: list[Cell]) -> Table:
     """Return the table of medians, with p99 of the port, and the goals that have a cell."""
-    columns = [(engine, "p50", engine.replace("_", "\n", 1).replace("_", " ")) for engine in engines(cells)]
+    columns = [
+        (engine, "p50", engine.replace("_", "\n", 1).replace("_", " ")) for engine in engines(cells)
+    ]
     columns.insert(1, ("port", "p99", "p99"))
     headings = [*(heading for _, _, heading in columns), "port\n/echo", "NIF\n/echo", "goal", "met"]
-    table = new_table("One caller: median in microseconds, and in units of the echo of 64 bytes", ["case"], headings)
+    table = new_table(
+        "One caller: median in microseconds, and in units of the echo of 64 bytes",
+        ["case"],
+        headings,
+    )
     for (case, size), group in by(cells, "case", "size").items():
         found = {cell["engine"]: cell for cell in group}
         times = [short(found.get(engine, {}).get(name)) for engine, name, _ in columns]
@@ -177,7 +198,11 @@ def rates(title: str, cells: list[Cell], field: str, names: dict[str, str]) -> T
     table = new_table(title, ["case", "by"], [f"{value:,}" for value in values])
     for (case, size, engine), group in by(cells, "case", "size", "engine").items():
         found = {cell[field]: cell["per_second"] for cell in group}
-        table.add_row(label(case, size), names.get(engine, engine), *(figure(found.get(value)) for value in values))
+        table.add_row(
+            label(case, size),
+            names.get(engine, engine),
+            *(figure(found.get(value)) for value in values),
+        )
     return table
 
 
@@ -187,7 +212,12 @@ def lateness(cells: list[Cell]) -> Table:
     table = new_table(title, ["load", "by"], ["callers", "p50", "p99", "max"])
     for cell in cells:
         times = [figure(cell[name]) for name in ("p50_ms", "p99_ms", "max_ms")]
-        table.add_row(label(cell["load"] or "nothing", cell["size"]), cell["engine"], str(cell["callers"]), *times)
+        table.add_row(
+            label(cell["load"] or "nothing", cell["size"]),
+            cell["engine"],
+            str(cell["callers"]),
+            *times,
+        )
     return table
 
 
@@ -197,7 +227,9 @@ def memory(measured: dict[str, Any]) -> Table:
     table.add_row("the VM", figure(measured.get("vm_mib")), figure(measured.get("vm_after_mib")))
     before, after = measured.get("workers_mib", []), measured.get("workers_after_mib", [])
     for index in range(max(len(before), len(after))):
-        row = (figure(workers[index]) if index < len(workers) else "" for workers in (before, after))
+        row = (
+            figure(workers[index]) if index < len(workers) else "" for workers in (before, after)
+        )
         table.add_row(f"worker {index + 1}", *row)
     return table
 
@@ -206,7 +238,12 @@ def start(measured: dict[str, Any]) -> Table:
     """Return the table of how soon the application answers."""
     table = new_table("Start: milliseconds", ["to"], ["median", "least", "most"])
     times = measured["rounds"]
-    table.add_row("the first answer", figure(measured["first_answer_ms"]), figure(min(times)), figure(max(times)))
+    table.add_row(
+        "the first answer",
+        figure(measured["first_answer_ms"]),
+        figure(min(times)),
+        figure(max(times)),
+    )
     return table
 
 
@@ -222,7 +259,9 @@ def all_goals(found: list[Verdict]) -> Table:
 
 def summary(found: list[Verdict]) -> str:
     """Return what the run says to the goals, in one sentence."""
-    met, missed, unknown = ([one.met for one in found].count(answer) for answer in (True, False, None))
+    met, missed, unknown = (
+        [one.met for one in found].count(answer) for answer in (True, False, None)
+    )
     if met == len(found):
         return f"All {met} goals are met."
     return f"Of {len(found)} goals {met} are met, {missed} are not, and {unknown} could not be measured."
@@ -230,7 +269,13 @@ def summary(found: list[Verdict]) -> str:
 
 def new_table(title: str, names: list[str], figures: list[str]) -> Table:
     """Return an empty table: columns of names to the left, of figures to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     table.padding = (0, 1, 0, 0)
     table.show_edge = table.pad_edge = False
     for name in names:

@@ -34,7 +34,7 @@ start(nif, Paths) ->
             []
     end;
 start(crypto, _Paths) ->
-    case signal_port_child:run(signal_port_doctor, crypto_answers, [], ?TIMEOUT) of
+    case signal_port_child_vm:run(signal_port_doctor, crypto_answers, [], ?TIMEOUT) of
         {returned, {passed, _}} -> [ready];
         _ -> []
     end;
@@ -85,12 +85,12 @@ sample(Name, Engines, Operation, Args, Count) ->
     receive {'DOWN', Monitor, process, Pid, {times, Times}} -> Times end.
 
 times(python, #{python := Owner}, Operation, Args, Count) ->
-    Owner ! {ask, self(), [signal_port_wire:tag(Count) | signal_port_wire:request(Operation, Args)]},
+    Owner ! {ask, self(), [signal_port_codec:tag(Count) | signal_port_codec:request(Operation, Args)]},
     receive {Owner, Times} -> [Time || <<Time:64>> <= Times] end;
 times(echo, #{echo := Program}, _, _, Count) ->
     times_echo(Program, binary:copy(<<0>>, 64), Count);
 times(echo_as_long, #{echo_as_long := Program}, Operation, Args, Count) ->
-    times_echo(Program, signal_port_wire:request(Operation, Args), Count);
+    times_echo(Program, signal_port_codec:request(Operation, Args), Count);
 times(Name, Engines, Operation, Args, Count) ->
     times(fun() -> call(Name, Engines, Operation, Args) end, Count).
 

@@ -15,7 +15,7 @@
 -export([start/1, publish/0, meet/1, write/1, read/1, acknowledged/1, outbox/0, texts/0]).
 -export([init/1, handle_call/3, handle_cast/2, format_status/1]).
 
--type message() :: {first | later, signal_port:wire()}.
+-type message() :: {first | later, signal_port:message()}.
 -type published() :: {signal_port:bundle(), SignedId :: pos_integer(), OneTimeId :: pos_integer()}.
 
 %% @doc Goes on from what the folder has, or begins with a new identity. The folder is secret: it has keys and texts.

@@ -12,14 +12,26 @@ import sys
 
 PROTOCOL_VERSION = 1
 PYTHON_FLOOR = (3, 10)
-PACKAGES = {"cryptography": "cryptography>=42.0", "msgpack": "msgpack>=1.0.3", "erlang": "erlang_py>=2.0.4"}
+PACKAGES = {
+    "cryptography": "cryptography>=42.0",
+    "msgpack": "msgpack>=1.0.3",
+    "erlang": "erlang_py>=2.0.4",
+}
 
 PIPE_SIZE = 256 * 1024  # bytes; all pipes of a user together may hold 64 MiB on Linux
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # prctl(2)
 
 # As in sysexits.h.
-EXIT_OK, EXIT_USAGE, EXIT_DATA, EXIT_NO_INPUT, EXIT_CRASHED, EXIT_PROTOCOL, EXIT_UNFIT = 0, 2, 65, 66, 70, 76, 78
+EXIT_OK, EXIT_USAGE, EXIT_DATA, EXIT_NO_INPUT, EXIT_CRASHED, EXIT_PROTOCOL, EXIT_UNFIT = (
+    0,
+    2,
+    65,
+    66,
+    70,
+    76,
+    78,
+)
 
 USAGE = (
     "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]] | doctor | selftest | version | requirements"
@@ -34,7 +46,9 @@ def main(arguments):
         from signal_port import doctor
 
         return doctor.main()
-    if arguments in (["doctor"], ["selftest"], ["version"]) or arguments[:-1] == ["inspect-session"]:
+    if arguments in (["doctor"], ["selftest"], ["version"]) or arguments[:-1] == [
+        "inspect-session"
+    ]:
         reason = unfit()
         return complain(reason, EXIT_UNFIT) if reason else run_command(*arguments)
     if arguments == ["requirements"]:
@@ -45,7 +59,10 @@ def main(arguments):
         return EXIT_OK
     if arguments[:1] == ["worker"] and len(arguments) <= 3 and all(map(is_number, arguments[1:])):
         if os.isatty(0):
-            return complain("it is started by an Erlang VM, with pipes for standard input and output", EXIT_USAGE)
+            return complain(
+                "it is started by an Erlang VM, with pipes for standard input and output",
+                EXIT_USAGE,
+            )
         return work(*map(int, arguments[1:]))
     return complain(USAGE, EXIT_USAGE)
 
@@ -99,11 +116,17 @@ def work(max_frame=None, busy_wait=0):
         return complain(str(error), EXIT_PROTOCOL)
     except BrokenPipeError:
         return EXIT_OK  # the VM has gone, nobody waits for an answer
-    except BaseException as error:  # a panic below is no Exception; its text may quote a secret: the place must do
+    except (
+        BaseException
+    ) as error:  # a panic below is no Exception; its text may quote a secret: the place must do
         place = error.__traceback__
         while place and place.tb_next:
             place = place.tb_next
-        where = "%s:%d" % (place.tb_frame.f_code.co_filename, place.tb_lineno) if place else "an unknown place"
+        where = (
+            "%s:%d" % (place.tb_frame.f_code.co_filename, place.tb_lineno)
+            if place
+            else "an unknown place"
+        )
         return complain("%s at %s" % (type(error).__name__, where), EXIT_CRASHED)
     return EXIT_OK
 
@@ -175,7 +198,11 @@ def examine(name):
     try:
         module = import_module(name)
     except ImportError as error:
-        return "", failure % (sys.executable, name, (str(error).splitlines() or ["no reason given"])[0])
+        return "", failure % (
+            sys.executable,
+            name,
+            (str(error).splitlines() or ["no reason given"])[0],
+        )
     if not getattr(module, "__file__", None):  # Python takes any folder for a package
         return "", failure % (sys.executable, name, "only a folder of that name is there")
     found = getattr(module, "__version__", "")
@@ -208,10 +235,16 @@ def remedy():
     folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     install = os.path.join(folder, "install")
     if name == "python" and os.path.isfile(install):  # in the Erlang application's priv
-        return "run 'sh %s' and leave signal_port's option python away, or let it name a Python that has them" % install
-    return "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}" % (
-        sys.executable,
-        packages,
+        return (
+            "run 'sh %s' and leave signal_port's option python away, or let it name a Python that has them"
+            % install
+        )
+    return (
+        "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set {python, \"DIR/bin/python3\"}"
+        % (
+            sys.executable,
+            packages,
+        )
     )
 
 
@@ -264,6 +297,8 @@ def run():
 
 
 if __name__ == "__main__":
-    if not __package__:  # run by its folder, as the Erlang side does: the package is beside this file
+    if (
+        not __package__
+    ):  # run by its folder, as the Erlang side does: the package is beside this file
         sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     run()

@@ -32,7 +32,9 @@ erlang._TAG_MAP_EXT = None
 erlang._TAG_ATOM_CACHE_REF = None
 
 _packer = Packer()
-_GIVEN_BACK = 1024 * 1024  # bytes; after a longer reply the packer's buffer, as long as that, is given back
+_GIVEN_BACK = (
+    1024 * 1024
+)  # bytes; after a longer reply the packer's buffer, as long as that, is given back
 
 _TOO_DEEP = "a frame is no request: its tag is nested too deep"
 
@@ -67,8 +69,12 @@ def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
             tag, operation, args = request
             return _encode_msgpack, tag, operation, args
         raise TypeError
-    except Exception as error:  # the decoders raise a dozen kinds, their texts may quote the payload
-        raise ProtocolError(f"a frame of {len(payload)} bytes is no request ({type(error).__name__})") from None
+    except (
+        Exception
+    ) as error:  # the decoders raise a dozen kinds, their texts may quote the payload
+        raise ProtocolError(
+            f"a frame of {len(payload)} bytes is no request ({type(error).__name__})"
+        ) from None
 
 
 def encode_notice(*terms: Term) -> bytes:
@@ -98,7 +104,10 @@ def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
     tag, operation, args = term
     name, args = _name(_from_etf(operation)), _from_etf(args)
     if name == BATCH and isinstance(args, list):
-        args = [[_name(call[0]), *call[1:]] if call and isinstance(call, list) else call for call in args]
+        args = [
+            [_name(call[0]), *call[1:]] if call and isinstance(call, list) else call
+            for call in args
+        ]
     return tag, name, args
 
 

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from signal_port import __version__
-from signal_port.__main__ import EXIT_OK, EXIT_UNFIT, PACKAGES, examine, lowest, numbers, remedy, versions
+from signal_port.__main__ import (
+    EXIT_OK,
+    EXIT_UNFIT,
+    PACKAGES,
+    examine,
+    lowest,
+    numbers,
+    remedy,
+    versions,
+)
 
 _OTHER_OPENSSL = (
     "an OpenSSL that is restricted (FIPS) or damaged answers wrongly; the package's own build brings another: "
@@ -21,7 +30,10 @@ _OTHER_OPENSSL = (
 def main() -> int:
     """Print a table of this Python and what to do; return the exit status."""
     _say("signal_port", __version__)
-    _say("python", f"{platform.python_version()}, {sys.executable}, on {platform.system()} {platform.machine()}")
+    _say(
+        "python",
+        f"{platform.python_version()}, {sys.executable}, on {platform.system()} {platform.machine()}",
+    )
     lacks = [lack for name in PACKAGES if (lack := _examine_package(name))]
     if lacks:
         print(f"\n{'; '.join(lacks)}: {remedy()}")
@@ -40,8 +52,14 @@ def _examine_package(name: str) -> str | None:
     found, lack = examine(name)
     if not found and not lack:  # the module does not tell
         found = _installed(package)
-        lack = f"{package} {found} is too old" if found and numbers(found) < numbers(lowest(name)) else None
-    print(f"{found or ('missing' if lack else 'version unknown')}, {lowest(name)} or later is needed")
+        lack = (
+            f"{package} {found} is too old"
+            if found and numbers(found) < numbers(lowest(name))
+            else None
+        )
+    print(
+        f"{found or ('missing' if lack else 'version unknown')}, {lowest(name)} or later is needed"
+    )
     return lack
 
 

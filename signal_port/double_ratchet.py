@@ -26,7 +26,9 @@ _NO_KEY = bytes(KEY_SIZE)
 # --- Operations ---
 
 
-def init(shared_secret: bytes, local_identity: bytes, remote_identity: bytes, secret: bytes, role: int) -> bytes:
+def init(
+    shared_secret: bytes, local_identity: bytes, remote_identity: bytes, secret: bytes, role: int
+) -> bytes:
     """Return the first session after a key agreement, 7740 bytes (RatchetInitAliceHE, RatchetInitBobHE).
 
     Args:
@@ -63,7 +65,9 @@ def init(shared_secret: bytes, local_identity: bytes, remote_identity: bytes, se
         state[session.NEXT_SENDING_HEADER_KEY] = seed_a
         state[session.NEXT_RECEIVING_HEADER_KEY] = seed_b
         state[session.RATCHET_PRIVATE_KEY] = private
-        state[session.RATCHET_PUBLIC_KEY] = primitives.x25519_public_bytes(primitives.x25519_private_key(private))
+        state[session.RATCHET_PUBLIC_KEY] = primitives.x25519_public_bytes(
+            primitives.x25519_private_key(private)
+        )
     return session.seal(state)
 
 
@@ -145,7 +149,11 @@ def _encrypt(state: bytearray, plaintext: bytes) -> tuple[bytes, bytes]:
     message_key, chain_key = _chain_step(state[session.SENDING_CHAIN_KEY])
     cipher_key, mac_key, iv = _message_keys(message_key)
     number = session.number(state, session.SENDING_NUMBER)
-    header = Header(bytes(state[session.RATCHET_PUBLIC_KEY]), number, session.number(state, session.PREVIOUS_NUMBER))
+    header = Header(
+        bytes(state[session.RATCHET_PUBLIC_KEY]),
+        number,
+        session.number(state, session.PREVIOUS_NUMBER),
+    )
     envelope = messages.encode_envelope(
         _encrypt_header(bytes(state[session.SENDING_HEADER_KEY]), header),
         primitives.aes_cbc_encrypt(cipher_key, iv, plaintext),
@@ -189,7 +197,9 @@ def _find_message_key(state: bytearray, encrypted_header: bytes) -> bytes:
     if opened is _Opened.NEXT:
         _skip_to(state, header.previous_number)
         _ratchet_step(state, header.ratchet_key)
-    elif opened is _Opened.SKIPPED or header.number < session.number(state, session.RECEIVING_NUMBER):
+    elif opened is _Opened.SKIPPED or header.number < session.number(
+        state, session.RECEIVING_NUMBER
+    ):
         message_key = session.take_skipped_key(state, header_key, header.number)
         if message_key is None:
             raise SignalError("bad_mac")
@@ -238,7 +248,8 @@ def _ratchet_step(state: bytearray, remote_ratchet_key: bytes) -> None:
     state[session.RECEIVING_HEADER_KEY] = state[session.NEXT_RECEIVING_HEADER_KEY]
     key = primitives.x25519_private_key(bytes(state[session.RATCHET_PRIVATE_KEY]))
     root, chain, header = _root_step(
-        state[session.ROOT_KEY], primitives.x25519_exchange(key, remote_ratchet_key, "dh_ratchet_failed")
+        state[session.ROOT_KEY],
+        primitives.x25519_exchange(key, remote_ratchet_key, "dh_ratchet_failed"),
     )
     state[session.ROOT_KEY] = root
     state[session.RECEIVING_CHAIN_KEY] = chain

@@ -56,7 +56,9 @@ class Unpacker:
         while self._size - start >= HEADER_SIZE:
             (length,) = _LENGTH.unpack_from(data, start)
             if length > self._max_frame:
-                raise ProtocolError(f"a frame of {length} bytes is over the limit of {self._max_frame}")
+                raise ProtocolError(
+                    f"a frame of {length} bytes is over the limit of {self._max_frame}"
+                )
             wanted = HEADER_SIZE + length
             if self._size - start < wanted:
                 break
@@ -73,4 +75,6 @@ class Unpacker:
             ProtocolError: it ended inside a frame.
         """
         if self._size:
-            raise ProtocolError(f"the pipe was closed inside a frame, at least {self._wanted - self._size} bytes short")
+            raise ProtocolError(
+                f"the pipe was closed inside a frame, at least {self._wanted - self._size} bytes short"
+            )

@@ -72,7 +72,9 @@ def _stage(facts: Facts) -> str:
     if facts.is_set["receiving chain key"]:
         return "has received; which side began cannot be told any more"
     return (
-        "an initiator that has received nothing yet" if facts.may_send else "a responder that has received nothing yet"
+        "an initiator that has received nothing yet"
+        if facts.may_send
+        else "a responder that has received nothing yet"
     )
 
 

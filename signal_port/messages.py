@@ -72,7 +72,9 @@ def decode_envelope(envelope: bytes) -> tuple[bytes, bytes]:
 def encode_header(header: Header) -> bytes:
     """Return the header in plain, 38 to 46 bytes."""
     return (
-        _bytes_field(1, header.ratchet_key) + _varint_field(2, header.number) + _varint_field(3, header.previous_number)
+        _bytes_field(1, header.ratchet_key)
+        + _varint_field(2, header.number)
+        + _varint_field(3, header.previous_number)
     )
 
 
@@ -110,7 +112,9 @@ def decode_pre_key_message(wire: bytes) -> PreKeyMessage:
     if wire[:1] != _VERSION_BYTE:
         raise SignalError("malformed_message")
     fields = _decode(wire[1:], _PRE_KEY_MESSAGE, _PRE_KEY_MESSAGE_OPTIONAL)
-    return PreKeyMessage(fields[1], _key(fields[2]), _key(fields[3]), fields.get(4), fields[5], fields[6])
+    return PreKeyMessage(
+        fields[1], _key(fields[2]), _key(fields[3]), fields.get(4), fields[5], fields[6]
+    )
 
 
 # --- Protocol Buffers ---
@@ -133,7 +137,9 @@ def _bytes_field(field: int, value: bytes) -> bytes:
     return bytes([field << 3 | _BYTES]) + _varint(len(value)) + value
 
 
-def _decode(data: bytes, types: Mapping[int, int], optional: Set[int] = frozenset()) -> dict[int, Any]:
+def _decode(
+    data: bytes, types: Mapping[int, int], optional: Set[int] = frozenset()
+) -> dict[int, Any]:
     """Return the fields by their numbers: bytes or int, as their wire types say."""
     fields: dict[int, Any] = {}
     position = 0

@@ -62,7 +62,11 @@ def _init() -> Term:
 
 
 def _verify_signature(public: bytes, message: bytes, signature: bytes) -> Term:
-    return _OK if primitives.verify_signature(public, message, signature) else atom("invalid_signature")
+    return (
+        _OK
+        if primitives.verify_signature(public, message, signature)
+        else atom("invalid_signature")
+    )
 
 
 def _aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> Term:
@@ -82,7 +86,9 @@ class Operation(NamedTuple):
 
     function: Callable[..., Term]
     types: list[type]  # of the arguments, as they are decoded
-    last: Callable[[Term], object] | None = None  # takes the last argument, and returns it as the function wants it
+    last: Callable[[Term], object] | None = (
+        None  # takes the last argument, and returns it as the function wants it
+    )
     is_term: bool = False
 
 
@@ -97,8 +103,12 @@ OPERATIONS = {
     "verify_signature": Operation(_verify_signature, [bytes, bytes, bytes], is_term=True),
     "ed25519_sk_to_curve25519": Operation(primitives.ed25519_sk_to_curve25519, [bytes]),
     "ed25519_pk_to_curve25519": Operation(primitives.ed25519_pk_to_curve25519, [bytes]),
-    "aes_gcm_encrypt": Operation(_aes_gcm_encrypt, [bytes, bytes, bytes, bytes, int], _int32, is_term=True),
-    "aes_gcm_decrypt": Operation(primitives.aes_gcm_decrypt, [bytes, bytes, bytes, bytes, bytes, int], _int32),
+    "aes_gcm_encrypt": Operation(
+        _aes_gcm_encrypt, [bytes, bytes, bytes, bytes, int], _int32, is_term=True
+    ),
+    "aes_gcm_decrypt": Operation(
+        primitives.aes_gcm_decrypt, [bytes, bytes, bytes, bytes, bytes, int], _int32
+    ),
     # libsignal_protocol_nif
     "init": Operation(_init, [], is_term=True),
     "generate_identity_key_pair": Operation(primitives.generate_ed25519_keypair, []),
@@ -108,7 +118,9 @@ OPERATIONS = {
     "process_pre_key_bundle_bob": Operation(x3dh.respond, [bytes, bytes, bytes, bytes, bytes]),
     "dr_init": Operation(double_ratchet.init, [bytes, bytes, bytes, bytes, int], _int32),
     "dr_encrypt": Operation(double_ratchet.encrypt, [bytes, bytes]),
-    "dr_encrypt_prekey": Operation(double_ratchet.encrypt_pre_key, [bytes, bytes, list], _pre_key_info),
+    "dr_encrypt_prekey": Operation(
+        double_ratchet.encrypt_pre_key, [bytes, bytes, list], _pre_key_info
+    ),
     "dr_decrypt": Operation(double_ratchet.decrypt, [bytes, bytes]),
     "pksm_decode": Operation(_pksm_decode, [bytes], is_term=True),
     # its releases 0.1 and 0.2

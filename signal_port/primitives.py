@@ -181,8 +181,12 @@ def _with_both_signs(ys: list[int]) -> frozenset[bytes]:
 
 # The y coordinates of the points whose order divides 8; 0, 1 and p - 1 are below, these two are of order 8.
 _ORDER_8 = [
-    int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
-    int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+    int.from_bytes(
+        bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+    ),
+    int.from_bytes(
+        bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"
+    ),
 ]
 _SMALL_ORDER = _with_both_signs([0, 1, *_ORDER_8, _P - 1, _P, _P + 1])
 # libsodium takes no public key with y >= p either, OpenSSL does.
@@ -291,7 +295,9 @@ def ed25519_pk_to_curve25519(public: bytes) -> bytes:
 # --- Ciphers ---
 
 
-def aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> tuple[bytes, bytes]:
+def aes_gcm_encrypt(
+    key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int
+) -> tuple[bytes, bytes]:
     """Return AES-256-GCM's ciphertext and its 16-byte tag (NIST SP 800-38D).
 
     Raises:
@@ -303,14 +309,21 @@ def aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_siz
     return sealed[:-TAG_SIZE], sealed[-TAG_SIZE:]
 
 
-def aes_gcm_decrypt(key: bytes, iv: bytes, ciphertext: bytes, aad: bytes, tag: bytes, length: int) -> bytes:
+def aes_gcm_decrypt(
+    key: bytes, iv: bytes, ciphertext: bytes, aad: bytes, tag: bytes, length: int
+) -> bytes:
     """Return the plaintext of AES-256-GCM.
 
     Raises:
         SignalError: `invalid_parameters`: key not 32, IV not 12 or tag not 16 bytes, or `length` not the ciphertext's;
             `decryption_failed`: forged.
     """
-    if len(key) != KEY_SIZE or len(iv) != NONCE_SIZE or len(tag) != TAG_SIZE or length != len(ciphertext):
+    if (
+        len(key) != KEY_SIZE
+        or len(iv) != NONCE_SIZE
+        or len(tag) != TAG_SIZE
+        or length != len(ciphertext)
+    ):
         raise SignalError("invalid_parameters")
     try:
         return AESGCM(key).decrypt(iv, ciphertext + tag, aad)

@@ -47,7 +47,9 @@ _hex = bytes.fromhex
 
 
 def _sha256() -> bool:  # FIPS 180, "abc"
-    return primitives.sha256(b"abc") == _hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+    return primitives.sha256(b"abc") == _hex(
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
 
 
 def _sha512() -> bool:  # FIPS 180, "abc"
@@ -96,9 +98,12 @@ def _aes_gcm() -> bool:  # NIST's validation of AES-256-GCM: an all-zero key, IV
     key, iv, plaintext = bytes(32), bytes(12), bytes(16)
     ciphertext, tag = primitives.aes_gcm_encrypt(key, iv, plaintext, b"", 16)
     return (
-        (ciphertext, tag) == (_hex("cea7403d4d606b6e074ec5d3baf39d18"), _hex("d0d1c8a799996bf0265b98b5d48ab919"))
+        (ciphertext, tag)
+        == (_hex("cea7403d4d606b6e074ec5d3baf39d18"), _hex("d0d1c8a799996bf0265b98b5d48ab919"))
         and primitives.aes_gcm_decrypt(key, iv, ciphertext, b"", tag, 16) == plaintext
-        and _is_refused("decryption_failed", primitives.aes_gcm_decrypt, key, iv, ciphertext, b"", bytes(16), 16)
+        and _is_refused(
+            "decryption_failed", primitives.aes_gcm_decrypt, key, iv, ciphertext, b"", bytes(16), 16
+        )
     )
 
 
@@ -122,7 +127,9 @@ def _chacha20_poly1305() -> bool:  # RFC 8439's cipher is in every message of a 
 
 
 def _blake2b() -> bool:  # the empty input, with a digest of 32 bytes
-    return primitives.blake2b_256(b"") == _hex("0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8")
+    return primitives.blake2b_256(b"") == _hex(
+        "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8"
+    )
 
 
 KNOWN_ANSWERS: dict[str, Callable[[], bool]] = {
@@ -157,7 +164,9 @@ def _agree() -> tuple[bytes, bytes]:
     _, signed, signed_private, signature = x3dh.generate_signed_pre_key(bob_secret, 1)
     _, one_time, one_time_private = x3dh.generate_pre_key(2)
     shared, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature + one_time)
-    if shared != x3dh.respond(bob_secret, signed_private, one_time_private, alice_identity, ephemeral):
+    if shared != x3dh.respond(
+        bob_secret, signed_private, one_time_private, alice_identity, ephemeral
+    ):
         raise ArithmeticError  # they do not come to the same secret
     return (
         double_ratchet.init(shared, alice_identity, bob_identity, alice_secret, 1),
@@ -187,7 +196,9 @@ def _out_of_order() -> bool:
     for wire in reversed(wires):
         plaintext, bob = double_ratchet.decrypt(bob, wire)
         read.append(plaintext)
-    return read == [b"third", b"second", b"first"] and _is_refused("bad_mac", double_ratchet.decrypt, bob, wires[0])
+    return read == [b"third", b"second", b"first"] and _is_refused(
+        "bad_mac", double_ratchet.decrypt, bob, wires[0]
+    )
 
 
 def _forged() -> bool:
@@ -201,7 +212,9 @@ def _forged() -> bool:
 
 def _static_session() -> bool:
     alice, bob = primitives.generate_curve25519_keypair(), primitives.generate_curve25519_keypair()
-    message = static_session.encrypt_message(static_session.create_session(alice[1], bob[0]), b"Hello")
+    message = static_session.encrypt_message(
+        static_session.create_session(alice[1], bob[0]), b"Hello"
+    )
     session = static_session.create_session(bob[1], alice[0])
     forged = message[:-1] + bytes([message[-1] ^ 1])
     return static_session.decrypt_message(session, message) == b"Hello" and (
@@ -225,7 +238,9 @@ def _worker() -> bool:
         + header(0)
     )
     command = [sys.executable, "-I", "-B", str(Path(__file__).parent), "worker"]
-    ended = subprocess.run(command, input=requests, capture_output=True, timeout=_PATIENCE, check=False)
+    ended = subprocess.run(
+        command, input=requests, capture_output=True, timeout=_PATIENCE, check=False
+    )
     notice, *replies = [unpackb(payload) for payload in Unpacker().feed(ended.stdout)]
     if notice[0] == "unfit":
         raise ProtocolError(notice[1])

@@ -44,7 +44,9 @@ _SLOT_CLOCK = 68
 _SLOT_OCCUPIED = 72
 _OCCUPIED = slice(_SLOTS + _SLOT_OCCUPIED, _SLOTS_END, _SLOT_SIZE)  # the flags of all slots
 
-_MAGIC_VERSION_SIZE = (0x44525331).to_bytes(4, "little") + (1).to_bytes(2, "little") + SIZE.to_bytes(2, "little")
+_MAGIC_VERSION_SIZE = (
+    (0x44525331).to_bytes(4, "little") + (1).to_bytes(2, "little") + SIZE.to_bytes(2, "little")
+)
 _FLAG = bytes([0]) + bytes([1]) * 255  # translates any byte to the flag it stands for
 
 _KEYS = {
@@ -132,7 +134,9 @@ def set_number(session: bytearray, field: slice, value: int) -> None:
     session[field] = _uint32(value)
 
 
-def store_skipped_key(session: bytearray, header_key: bytes, message_number: int, message_key: bytes) -> None:
+def store_skipped_key(
+    session: bytearray, header_key: bytes, message_number: int, message_key: bytes
+) -> None:
     """Keep the key of a message that is late: in the first free slot, or else over the oldest."""
     occupied = session[_OCCUPIED]
     slot = occupied.find(0)
@@ -141,7 +145,9 @@ def store_skipped_key(session: bytearray, header_key: bytes, message_number: int
     clock = _uint32(number(session, _CLOCK) + 1)
     session[_CLOCK] = clock
     start = _SLOTS + slot * _SLOT_SIZE
-    session[start : start + _SLOT_OCCUPIED] = header_key + _uint32(message_number) + message_key + clock
+    session[start : start + _SLOT_OCCUPIED] = (
+        header_key + _uint32(message_number) + message_key + clock
+    )
     session[start + _SLOT_OCCUPIED] = 1
 
 
@@ -161,7 +167,9 @@ def take_skipped_key(session: bytearray, header_key: bytes, message_number: int)
 
 def skipped_header_keys(session: bytearray) -> list[bytes]:
     """Return the header keys of the occupied slots in the order of the slots, each once; all-zero ones left out."""
-    starts = (_SLOTS + slot * _SLOT_SIZE for slot, occupied in enumerate(session[_OCCUPIED]) if occupied)
+    starts = (
+        _SLOTS + slot * _SLOT_SIZE for slot, occupied in enumerate(session[_OCCUPIED]) if occupied
+    )
     keys = dict.fromkeys(bytes(session[start : start + 32]) for start in starts)
     return [key for key in keys if any(key)]
 

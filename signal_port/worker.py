@@ -15,7 +15,9 @@ from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
 _READ_SIZE = 64 * 1024  # bytes at least; what a pipe holds, unless it was widened
 _MAX_READ_SIZE = 1024 * 1024  # bytes, of a long frame
-_LONG = 64 * 1024  # bytes; a reply that, where it is alone, is not worth copying to stand behind its header
+_LONG = (
+    64 * 1024
+)  # bytes; a reply that, where it is alone, is not worth copying to stand behind its header
 
 
 class Worker:
@@ -28,7 +30,9 @@ class Worker:
         busy_wait: for how many microseconds to stay awake for the next requests, where they come that fast.
     """
 
-    def __init__(self, source: int, sink: int, max_frame: int = MAX_FRAME, busy_wait: int = 0) -> None:
+    def __init__(
+        self, source: int, sink: int, max_frame: int = MAX_FRAME, busy_wait: int = 0
+    ) -> None:
         self._source = source
         self._sink = sink
         self._max_frame = max_frame

@@ -25,7 +25,9 @@ BUNDLE_SIZE = KEY_SIZE + KEY_SIZE + SIGNATURE_SIZE
 BUNDLE_WITH_ONE_TIME_PRE_KEY_SIZE = BUNDLE_SIZE + KEY_SIZE
 
 _INFO = b"X3DH-Signal"
-_F = b"\xff" * 32  # X3DH 2.2: keeps the input apart from any that begins with an encoded curve point
+_F = (
+    b"\xff" * 32
+)  # X3DH 2.2: keeps the input apart from any that begins with an encoded curve point
 
 
 def generate_pre_key(key_id: int) -> tuple[int, bytes, bytes]:
@@ -48,7 +50,12 @@ def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, b
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_identity_key_size")
     public, private = primitives.generate_curve25519_keypair()
-    return key_id, public, private, primitives.ed25519_sign(identity_secret, public, "signature_failed")
+    return (
+        key_id,
+        public,
+        private,
+        primitives.ed25519_sign(identity_secret, public, "signature_failed"),
+    )
 
 
 def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:

@@ -46,7 +46,9 @@ def sources() -> list[Path]:
 
 def title_of(source: Path) -> str:
     """A Markdown file's first heading."""
-    return next(line[2:] for line in source.read_text().splitlines() if line.startswith("# ")).replace("`", "")
+    return next(
+        line[2:] for line in source.read_text().splitlines() if line.startswith("# ")
+    ).replace("`", "")
 
 
 # --- Markdown ---
@@ -117,15 +119,24 @@ def navigation(here: Path) -> str:
 def write(site: Path, page: Path, title: str, body: str) -> None:
     """Writes a page: the body in the frame that all have."""
     frame = (HERE / "frame.html").read_text()
-    parts = {"title": title, "up": "../" * (len(page.parts) - 1), "navigation": navigation(page), "body": body}
+    parts = {
+        "title": title,
+        "up": "../" * (len(page.parts) - 1),
+        "navigation": navigation(page),
+        "body": body,
+    }
     (site / page).parent.mkdir(parents=True, exist_ok=True)
     (site / page).write_text(re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], frame))
 
 
 def style() -> str:
     """Our rules, and those of the highlighted code, for light and for dark."""
-    light, dark = (HtmlFormatter(style=name).get_style_defs("pre") for name in ("friendly", "github-dark"))
-    return (HERE / "style.css").read_text() + f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    light, dark = (
+        HtmlFormatter(style=name).get_style_defs("pre") for name in ("friendly", "github-dark")
+    )
+    return (
+        HERE / "style.css"
+    ).read_text() + f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
 
 
 def erlang(edoc: Path, site: Path) -> None:
@@ -134,13 +145,19 @@ def erlang(edoc: Path, site: Path) -> None:
     for name, page in pages.items():
         body = page.read_text().split("</div>", 1)[1].rsplit('<div class="navbar">', 1)[0]
         body = re.sub(r"^\s*<hr>|<hr>\s*$", "", body)
-        body = re.sub(r'<a href="([^"#]+)[^"]*">(.*?)</a>', lambda link: link[0] if link[1] in pages else link[2], body)
+        body = re.sub(
+            r'<a href="([^"#]+)[^"]*">(.*?)</a>',
+            lambda link: link[0] if link[1] in pages else link[2],
+            body,
+        )
         write(site, Path("erlang", name), page.stem, body)
 
 
 def python(site: Path) -> None:
     """Pdoc's pages, with a link to our first one."""
-    pdoc.render.configure(docformat="google", template_directory=HERE / "pdoc", footer_text="signal-port")
+    pdoc.render.configure(
+        docformat="google", template_directory=HERE / "pdoc", footer_text="signal-port"
+    )
     pdoc.pdoc("signal_port", output_directory=site / "python")
 
 
@@ -173,7 +190,9 @@ def broken(site: Path) -> Iterator[str]:
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
             anchors = pages[target].anchors if target in pages else {unquote(parts.fragment)}
             outside = parts.scheme or parts.netloc
-            if not outside and not (target.exists() and (not parts.fragment or unquote(parts.fragment) in anchors)):
+            if not outside and not (
+                target.exists() and (not parts.fragment or unquote(parts.fragment) in anchors)
+            ):
                 yield f"{page.relative_to(site.resolve())}: {link} leads nowhere"
 
 

@@ -90,12 +90,22 @@ def blocks(text: str) -> Iterator[Block]:
         fence = FENCE.match(lines[number])
         number += 1
         if fence:
-            end = next(n for n in [*range(number, len(lines)), None] if n is None or lines[n].strip() == "```")
+            end = next(
+                n
+                for n in [*range(number, len(lines)), None]
+                if n is None or lines[n].strip() == "```"
+            )
             if end is None:
                 raise Failure(f"the block that begins in line {number} has no end")
             comment = COMMENT.match(lines[number - 2]) if number > 1 else None
             body = "".join(line.removeprefix(fence[1]) + "\n" for line in lines[number:end])
-            yield Block(number + 1, fence[2], body, comment[1] if comment else "", comment[2] if comment else "")
+            yield Block(
+                number + 1,
+                fence[2],
+                body,
+                comment[1] if comment else "",
+                comment[2] if comment else "",
+            )
             number = end + 1
 
 
@@ -207,7 +217,9 @@ class Story:
             self._command(["mix", "do", "deps.get,", "deps.compile"], file.parent)
         elif file.parent.name == "config" and file.suffix in (".config", ".exs"):
             language = "erlang" if file.suffix == ".config" else "elixir"
-            self._shell(language, self._block.parent).evaluate("config", self._name, block.line, file)
+            self._shell(language, self._block.parent).evaluate(
+                "config", self._name, block.line, file
+            )
 
     def _evaluate(self, verb: str, block: Block, folder: Path) -> None:
         self._block.write_text(block.text)
@@ -218,7 +230,9 @@ class Story:
         """Return the VM of a folder, which has what is compiled there, or else this repository's own build."""
         if (language, folder) not in self._shells:
             libraries = folder / "_build/default/lib"
-            ebins = (libraries if libraries.is_dir() else ROOT / "_build/default/lib").glob("*/ebin")
+            ebins = (libraries if libraries.is_dir() else ROOT / "_build/default/lib").glob(
+                "*/ebin"
+            )
             path = [argument for ebin in ebins for argument in ("-pa", str(ebin))]
             evaluator = str(HERE / "evaluate.exs")
             if language == "erlang":
@@ -268,7 +282,13 @@ def prepare(folder: Path) -> str:
         ["git", "clone", "-q", "--bare", str(ROOT), repository],
         ["git", "-C", repository, "update-ref", "refs/heads/main", head],
         ["git", "-C", repository, "symbolic-ref", "HEAD", "refs/heads/main"],
-        ["erlc", "-o", str(folder), *map(str, HERE.glob("*.erl")), str(ROOT / "tests/telemetry/telemetry.erl")],
+        [
+            "erlc",
+            "-o",
+            str(folder),
+            *map(str, HERE.glob("*.erl")),
+            str(ROOT / "tests/telemetry/telemetry.erl"),
+        ],
     ):
         subprocess.run(command, check=True)
     return f"file://{repository}"
@@ -276,7 +296,9 @@ def prepare(folder: Path) -> str:
 
 def main(wanted: list[str]) -> int:
     """Run the documents, two at a time, and return the exit status."""
-    found = [str(path.relative_to(ROOT)) for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))]
+    found = [
+        str(path.relative_to(ROOT)) for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))
+    ]
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as pool:
         folder = Path(temporary)
         url = prepare(folder)

@@ -130,14 +130,14 @@ an_installed_nif_is_seen_and_not_loaded(Config) ->
 
 the_crashing_nif_kills_who_loads_it(Config) ->
     Folder = crashing(Config),
-    {died, 139, _} = signal_port_child:run(?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT).
+    {died, 139, _} = signal_port_child_vm:run(?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT).
 
 %% The VM that tries it is killed: it can do nothing for its child any more.
 the_hanging_nif_ends_with_the_vm(Config) ->
     Folder = hanging(Config),
     {ok, Vm, _} = peer:start(#{connection => standard_io, args => ["-pa", filename:dirname(code:which(signal_port))]}),
     Killed = list_to_integer(peer:call(Vm, os, getpid, [])),
-    ok = peer:cast(Vm, signal_port_child, run, [?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT]),
+    ok = peer:cast(Vm, signal_port_child_vm, run, [?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT]),
     Hanging = signal_port_stage:until(fun() ->
         {ok, OsPid} = file:read_file(filename:join(Folder, "mark")),
         binary_to_integer(OsPid)
@@ -434,7 +434,7 @@ stand_in(Config, Body, Operations) ->
 
 %% What the NIF has.
 operations() ->
-    signal_port_wire:operations() -- [{x25519, 2}, {hkdf_sha256, 4} | static_session()].
+    signal_port_codec:operations() -- [{x25519, 2}, {hkdf_sha256, 4} | static_session()].
 
 static_session() ->
     [{create_session, 2}, {encrypt_message, 2}, {decrypt_message, 2}].
@@ -448,7 +448,7 @@ functions(Module, Body, Operations) ->
             "_ = whereis(signal_port_sup) =:= undefined andalso begin "
             "application:load(signal_port), application:set_env(signal_port, backend, port), "
             "application:set_env(signal_port, pool_size, 1), application:start(signal_port) end, "
-            "signal_port_call:call(signal_port_wire:request(Operation, Args))"]].
+            "signal_port_dispatch:call(signal_port_codec:request(Operation, Args))"]].
 
 function(Operation, Arity, Body) ->
     Args = lists:join(", ", ["A" ++ integer_to_list(Number) || Number <- lists:seq(1, Arity)]),

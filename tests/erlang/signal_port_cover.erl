@@ -5,7 +5,7 @@
 
 -export([main/0]).
 
--define(PURE, [signal_port_command, signal_port_config, signal_port_frame, signal_port_reason, signal_port_wire]).
+-define(PURE, [signal_port_command, signal_port_config, signal_port_frame, signal_port_reason, signal_port_codec]).
 
 %% @doc `erl -s signal_port_cover main -extra FILE ...'. The VM's status is 1 where a pure module has a line left out.
 -spec main() -> no_return().

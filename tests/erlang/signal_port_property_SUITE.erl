@@ -101,8 +101,8 @@ broken(Bytes, _Wire) -> Bytes.
 %% A request is msgpack of the forms that an answer may have, so the reader of answers reads it.
 a_request_comes_through_the_wire(_) ->
     holds(1000, proper:forall({uint32(), call()}, fun({Tag, {Operation, Args}}) ->
-        Frame = iolist_to_binary([signal_port_wire:tag(Tag) | signal_port_wire:request(Operation, Args)]),
-        {ok, {<<Tag:32>>, atom_to_binary(Operation), list_to_tuple(Args)}} =:= signal_port_wire:answer(Frame)
+        Frame = iolist_to_binary([signal_port_codec:tag(Tag) | signal_port_codec:request(Operation, Args)]),
+        {ok, {<<Tag:32>>, atom_to_binary(Operation), list_to_tuple(Args)}} =:= signal_port_codec:answer(Frame)
     end)).
 
 call() ->
@@ -116,14 +116,14 @@ call() ->
 
 an_answer_comes_through_the_wire(_) ->
     holds(1000, proper:forall(answer(), fun(Answer) ->
-        {ok, Answer} =:= signal_port_wire:answer(packed(Answer))
+        {ok, Answer} =:= signal_port_codec:answer(packed(Answer))
     end)).
 
 a_broken_answer_is_no_other_answer(_) ->
     holds(1000, proper:forall({answer(), proper_types:binary()}, fun({Answer, Rest}) ->
         Bytes = packed(Answer),
-        error =:= signal_port_wire:answer(binary:part(Bytes, 0, byte_size(Bytes) - 1)) andalso
-            (Rest =:= <<>> orelse error =:= signal_port_wire:answer(<<Bytes/binary, Rest/binary>>))
+        error =:= signal_port_codec:answer(binary:part(Bytes, 0, byte_size(Bytes) - 1)) andalso
+            (Rest =:= <<>> orelse error =:= signal_port_codec:answer(<<Bytes/binary, Rest/binary>>))
     end)).
 
 answer() ->

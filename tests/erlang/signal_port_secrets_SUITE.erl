@@ -192,10 +192,10 @@ a_carrier_that_fails_tells_nothing(Config) ->
     start("honest.py", []),
     Secrets = secrets(Config),
     [begin
-         Id = signal_port_request:send(Fails),
-         badarg = try signal_port_request:receive_response(Id, 15_000) catch error:Reason -> Reason end
+         Id = signal_port_async:send(Fails),
+         badarg = try signal_port_async:receive_response(Id, 15_000) catch error:Reason -> Reason end
      end || Fails <- [fun() -> error(badarg, Secrets) end, fun() -> error({badmatch, Secrets}) end,
-                      fun() -> apply(signal_port_wire, no_function, Secrets) end]],
+                      fun() -> apply(signal_port_codec, no_function, Secrets) end]],
     tells_nothing(Config).
 
 a_batch_with_a_wrong_type_tells_nothing(Config) ->

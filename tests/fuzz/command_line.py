@@ -26,7 +26,9 @@ def fuzz(
     """
     options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
     with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), folder))
+        corpus = Path(
+            next((argument for argument in sys.argv[1:] if not argument.startswith("-")), folder)
+        )
         if not corpus.is_file():  # a file is one input, to be tried again
             corpus.mkdir(exist_ok=True)
             for number, seed in enumerate(seeds()):

@@ -28,7 +28,9 @@ with atheris.instrument_imports(include=["erlang", "signal_port"]):
     from signal_port.errors import ProtocolError
     from signal_port.worker import Worker
 
-MAX_INPUT = 16 * 1024  # bytes; a pipe holds four times as much, so that one process can write and then read
+MAX_INPUT = (
+    16 * 1024
+)  # bytes; a pipe holds four times as much, so that one process can write and then read
 MAX_FRAME = 8 * 1024  # bytes; the worker's limit, within reach of the input
 MAX_SEEDS = 8  # of an operation
 RSS_LIMIT = 512  # MiB, for a worker whose frames have eight KiB
@@ -81,7 +83,9 @@ def check(data: bytes) -> None:
         assert ends_well, "it was content with a frame that is cut off or too long"
         assert len(replies) == len(requests), "a request without a reply, or a reply too many"
     else:
-        assert len(replies) < len(requests) or not ends_well, "it was not content with what it had answered"
+        assert len(replies) < len(requests) or not ends_well, (
+            "it was not content with what it had answered"
+        )
         assert len(replies) <= len(requests), "a reply too many"
     for request, reply in zip(requests, replies):
         check_reply(request, reply)
@@ -94,7 +98,10 @@ def check_reply(request: bytes, reply: bytes) -> None:
         tag, answer = erlang.binary_to_term(reply)
         sent, operation, _ = erlang.binary_to_term(request)
         assert erlang.term_to_binary(tag) == erlang.term_to_binary(sent), "the tag has changed"
-        is_batch = isinstance(operation, erlang.OtpErlangAtom) and operation.value in ("batch", b"batch")
+        is_batch = isinstance(operation, erlang.OtpErlangAtom) and operation.value in (
+            "batch",
+            b"batch",
+        )
     else:
         tag, answer = msgpack.unpackb(reply)
         sent, operation, _ = msgpack.unpackb(request)

@@ -36,10 +36,35 @@ MAX_INPUT = 32 * 1024  # bytes; a call with two sessions
 MAX_SEEDS = 16  # of an operation
 RSS_LIMIT = 512  # MiB
 
-NUMBERS = [0, 1, 16, 32, 33, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**64 - 1, -1, -(2**31), -(2**31) - 1]
+NUMBERS = [
+    0,
+    1,
+    16,
+    32,
+    33,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**32,
+    2**64 - 1,
+    -1,
+    -(2**31),
+    -(2**31) - 1,
+]
 COUNTERS = [number for number in NUMBERS if 0 <= number < 2**32]
 KEYS = [bytes(32), b"\xff" * 32, b"\1" + bytes(31), *sorted(small_order_encodings())]
-OTHER_TERMS: list[Any] = [0, "text", None, True, 1.5, [], {}, b"", ExtType(1, b"undefined"), ExtType(5, b"")]
+OTHER_TERMS: list[Any] = [
+    0,
+    "text",
+    None,
+    True,
+    1.5,
+    [],
+    {},
+    b"",
+    ExtType(1, b"undefined"),
+    ExtType(5, b""),
+]
 MESSAGE = 0x33
 MAC, HEADER_MAC, IV = 8, 16, 16
 
@@ -82,7 +107,9 @@ def check(data: bytes) -> None:
                 ("verify_signature", b"invalid_signature"),
             }
         case (ExtType() as kind, ExtType(code=1, data=name)) if kind == ERROR:
-            assert name == b"badarg" or name.decode() in ERRORS[operation], f"{operation} knows no {name.decode()}"
+            assert name == b"badarg" or name.decode() in ERRORS[operation], (
+                f"{operation} knows no {name.decode()}"
+            )
         case (ExtType() as kind, *_) if kind == OK:
             check_value(operation, args, answer)
         case _:
@@ -104,7 +131,9 @@ def check_value(operation: str, args: list[Any], answer: tuple[Any, ...]) -> Non
     elif operation == "dr_decrypt":
         _, after = answer[1]
         check_session(after)
-        assert operations.perform("dr_decrypt", [after, args[1]])[0] == ERROR, "a message was read twice"
+        assert operations.perform("dr_decrypt", [after, args[1]])[0] == ERROR, (
+            "a message was read twice"
+        )
 
 
 def check_session(stored: bytes) -> None:
@@ -147,7 +176,10 @@ def mutated(term: Any, dice: random.Random) -> Any:
             return dice.choice(NUMBERS) if dice.random() < 0.8 else term ^ 1 << dice.randrange(33)
         case list() if term:
             at = dice.randrange(len(term))
-            return [mutated(element, dice) if index == at else element for index, element in enumerate(term)]
+            return [
+                mutated(element, dice) if index == at else element
+                for index, element in enumerate(term)
+            ]
     return dice.choice(OTHER_TERMS)
 
 
@@ -156,9 +188,17 @@ def mutated_session(stored: bytes, dice: random.Random) -> bytes:
     name = dice.choice(list(blob.FIELDS))
     offset, size = blob.FIELDS[name]
     if name == "slots":
-        header_keys = [blob.field(stored, other) for other in blob.FIELDS if other.endswith("header key")]
+        header_keys = [
+            blob.field(stored, other) for other in blob.FIELDS if other.endswith("header key")
+        ]
         slots = [
-            blob.Slot(dice.choice(header_keys), dice.choice(COUNTERS), dice.randbytes(32), dice.choice(COUNTERS), 1)
+            blob.Slot(
+                dice.choice(header_keys),
+                dice.choice(COUNTERS),
+                dice.randbytes(32),
+                dice.choice(COUNTERS),
+                1,
+            )
             for _ in range(dice.choice((1, 5, 95, 96)))
         ]
         return blob.with_slots(stored, slots)
@@ -193,10 +233,14 @@ def sealed_again(stored: bytes, wire: bytes, dice: random.Random) -> bytes:
         state = session.open_session(stored)
         _, body = messages.decode_envelope(wire[1:-MAC])
         names = ("receiving header key", "next receiving header key")
-        header_key = dice.choice([blob.field(stored, name) for name in names] + session.skipped_header_keys(state))
+        header_key = dice.choice(
+            [blob.field(stored, name) for name in names] + session.skipped_header_keys(state)
+        )
         encrypted = encrypted_header(header_key, dice)
         message = wire[:1] + messages.encode_envelope(encrypted, body)
-        _, mac_key, _ = double_ratchet._message_keys(double_ratchet._find_message_key(state, encrypted))
+        _, mac_key, _ = double_ratchet._message_keys(
+            double_ratchet._find_message_key(state, encrypted)
+        )
     except SignalError:
         return wire if dice.random() < 0.1 else unsealed(stored, wire, dice)
     parties = blob.field(stored, "remote identity") + blob.field(stored, "local identity")
@@ -205,7 +249,9 @@ def sealed_again(stored: bytes, wire: bytes, dice: random.Random) -> bytes:
 
 def unsealed(stored: bytes, wire: bytes, dice: random.Random) -> bytes:
     """Return a message whose header a session takes, and which is refused after that."""
-    header = encrypted_header(blob.field(stored.ljust(blob.SIZE), "next receiving header key"), dice)
+    header = encrypted_header(
+        blob.field(stored.ljust(blob.SIZE), "next receiving header key"), dice
+    )
     return wire[:1] + messages.encode_envelope(header, dice.randbytes(16)) + wire[-MAC:]
 
 
@@ -213,7 +259,9 @@ def encrypted_header(header_key: bytes, dice: random.Random) -> bytes:
     """Return a header with numbers near their limits or any bytes at all, under the right key."""
     keys = primitives.hkdf_sha256(header_key, b"", b"WhisperHeader", 64)
     ratchet_key = dice.choice((*KEYS, dice.randbytes(32), dice.randbytes(32)))
-    plain = messages.encode_header(Header(ratchet_key, dice.choice(COUNTERS), dice.choice(COUNTERS)))
+    plain = messages.encode_header(
+        Header(ratchet_key, dice.choice(COUNTERS), dice.choice(COUNTERS))
+    )
     if dice.random() < 0.3:
         plain = bytes(atheris.Mutate(plain, 47))
     iv = bytes(IV)

@@ -44,7 +44,14 @@ class Slot(NamedTuple):
     def pack(self) -> bytes:
         """Return its 76 bytes."""
         number, clock = (value.to_bytes(4, "little") for value in (self.number, self.clock))
-        return self.header_key + number + self.message_key + clock + bytes([self.occupied]) + self.padding
+        return (
+            self.header_key
+            + number
+            + self.message_key
+            + clock
+            + bytes([self.occupied])
+            + self.padding
+        )
 
 
 def field(blob: bytes | bytearray, name: str) -> bytes:

@@ -31,7 +31,9 @@ class Ended(NamedTuple):
 def python(*arguments: str, stdin: bytes = b"") -> Ended:
     """Run Python with these arguments to its end."""
     command = [sys.executable, *arguments]
-    ended = subprocess.run(command, input=stdin, capture_output=True, timeout=TIMEOUT, check=False, cwd=ROOT)
+    ended = subprocess.run(
+        command, input=stdin, capture_output=True, timeout=TIMEOUT, check=False, cwd=ROOT
+    )
     return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
 
 
@@ -92,7 +94,10 @@ class Child:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, place: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        place: TracebackType | None,
     ) -> None:
         self.process.kill()
         self.process.communicate(timeout=TIMEOUT)

@@ -3,7 +3,14 @@
 import gc
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 
-_NOT_ENTERED = (BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType, type)  # what is everybody's
+_NOT_ENTERED = (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    ModuleType,
+    type,
+)  # what is everybody's
 
 
 def binaries(*roots: object) -> list[bytes]:

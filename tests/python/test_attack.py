@@ -40,7 +40,9 @@ PROTOCOL_STATUS = 76
 INIT = request("tag", "init")
 OK = atom("ok")
 
-ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="limits of another process are Linux's"
+)
 
 tried: dict[str, int] = {"answered": 0, "refused": 0}
 
@@ -70,7 +72,9 @@ MEGABYTE = 1024 * 1024
 NODE = b"\x77\x01n"
 # Python's hash of an integer is its remainder by this prime: they are found one behind the other, in minutes.
 MERSENNE = 2**61 - 1
-COLLIDING = b"".join(b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000))
+COLLIDING = b"".join(
+    b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000)
+)
 BOMB = zlib.compress(bytes(64 * MEGABYTE), 9)
 HOSTILE: dict[str, bytes] = {
     **{f"array of {size}": b"\x93\x01\xa4init\xdd" + count(size) for size in HUGE},
@@ -248,9 +252,17 @@ def to_etf(term: Any) -> Any:
 @cache
 def requests() -> list[bytes]:
     """Return short recorded calls as payloads, in both codecs."""
-    calls = [call for call in recorded() if sum(len(data) for data in call.args if type(data) is bytes) < 500][::20]
+    calls = [
+        call
+        for call in recorded()
+        if sum(len(data) for data in call.args if type(data) is bytes) < 500
+    ][::20]
     return [msgpack.packb([7, call.operation, call.args]) for call in calls] + [
-        bytes(erlang.term_to_binary((7, erlang.OtpErlangAtom(call.operation), [to_etf(one) for one in call.args])))
+        bytes(
+            erlang.term_to_binary(
+                (7, erlang.OtpErlangAtom(call.operation), [to_etf(one) for one in call.args])
+            )
+        )
         for call in calls
     ]
 
@@ -272,7 +284,9 @@ def changed(payload: bytes, dice: Random) -> bytes:
     head = HEADS[what % len(HEADS)]
     match kind:
         case "flip":
-            return payload[:at] + bytes([(payload or b"\0")[at] ^ 1 << what % 8]) + payload[at + 1 :]
+            return (
+                payload[:at] + bytes([(payload or b"\0")[at] ^ 1 << what % 8]) + payload[at + 1 :]
+            )
         case "head":
             return payload[:at] + head + payload[at + len(head) :]
         case "cut":
@@ -295,8 +309,14 @@ def mutated(dice: Random) -> bytes:
 
 
 TERMS = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=64) | st.sampled_from([OK]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=2), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.binary(max_size=64)
+    | st.sampled_from([OK]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.binary(max_size=2), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 WELL_FORMED = st.builds(
@@ -389,7 +409,11 @@ def late_message(parties: Parties) -> tuple[bytes, bytes]:
     return bob, late
 
 
-PLACES = {"next key": first_message, "current key": message_of_the_chain, "skipped key": late_message}
+PLACES = {
+    "next key": first_message,
+    "current key": message_of_the_chain,
+    "skipped key": late_message,
+}
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -416,7 +440,10 @@ def test_all_that_is_under_a_mac_is_refused_alike(
     session, wire = place(parties)
     header, body = messages.decode_envelope(wire[1:-8])
     framing = {0, *(wire.index(part) - back for part in (header, body) for back in (1, 2))}
-    refused = {(at in framing, refusal(double_ratchet.decrypt, session, forged)) for at, forged in flips(wire)}
+    refused = {
+        (at in framing, refusal(double_ratchet.decrypt, session, forged))
+        for at, forged in flips(wire)
+    }
     assert {kind for is_framing, kind in refused if not is_framing} == {"bad_mac"}
     assert {kind for is_framing, kind in refused if is_framing} <= {
         "unsupported_version",
@@ -425,7 +452,9 @@ def test_all_that_is_under_a_mac_is_refused_alike(
     }
 
 
-def test_a_body_that_does_not_unpad_is_told_apart_only_under_its_right_mac(parties: Parties) -> None:
+def test_a_body_that_does_not_unpad_is_told_apart_only_under_its_right_mac(
+    parties: Parties,
+) -> None:
     session, wire = first_message(parties)
     header, body = messages.decode_envelope(wire[1:-8])
     for at in range(256):
@@ -435,9 +464,13 @@ def test_a_body_that_does_not_unpad_is_told_apart_only_under_its_right_mac(parti
 
 
 def test_a_forged_static_message_is_refused_alike() -> None:
-    session = static_session.create_session(bytes(range(32)), primitives.generate_curve25519_keypair()[0])
+    session = static_session.create_session(
+        bytes(range(32)), primitives.generate_curve25519_keypair()[0]
+    )
     message = static_session.encrypt_message(session, b"attack at dawn")
-    kinds = {refusal(static_session.decrypt_message, session, forged) for _, forged in flips(message)}
+    kinds = {
+        refusal(static_session.decrypt_message, session, forged) for _, forged in flips(message)
+    }
     assert kinds == {"decryption_failed"}
     assert static_session.decrypt_message(session, message) == b"attack at dawn"
 
@@ -446,7 +479,9 @@ def test_forged_aes_gcm_is_refused_alike() -> None:
     key, iv = bytes(range(32)), bytes(12)
     ciphertext, tag = primitives.aes_gcm_encrypt(key, iv, b"attack at dawn", b"aad", 16)
     kinds = {
-        refusal(primitives.aes_gcm_decrypt, key, iv, forged[:-16], b"aad", forged[-16:], len(ciphertext))
+        refusal(
+            primitives.aes_gcm_decrypt, key, iv, forged[:-16], b"aad", forged[-16:], len(ciphertext)
+        )
         for _, forged in flips(ciphertext + tag)
     }
     assert kinds == {"decryption_failed"}
@@ -455,8 +490,12 @@ def test_forged_aes_gcm_is_refused_alike() -> None:
 def test_a_forged_signature_is_refused_alike() -> None:
     public, secret = primitives.generate_ed25519_keypair()
     signature = primitives.sign_data(secret, b"message")
-    assert not any(primitives.verify_signature(public, b"message", forged) for _, forged in flips(signature))
-    assert not any(primitives.verify_signature(forged, b"message", signature) for _, forged in flips(public))
+    assert not any(
+        primitives.verify_signature(public, b"message", forged) for _, forged in flips(signature)
+    )
+    assert not any(
+        primitives.verify_signature(forged, b"message", signature) for _, forged in flips(public)
+    )
 
 
 # --- Comparisons of secrets ---
@@ -499,9 +538,13 @@ def is_integer(node: ast.expr) -> bool:
 def test_no_secret_is_compared_but_in_constant_time(module: str) -> None:
     tree = ast.parse((PACKAGE / f"{module}.py").read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and not any(isinstance(kind, ast.Is | ast.IsNot) for kind in node.ops):
+        if isinstance(node, ast.Compare) and not any(
+            isinstance(kind, ast.Is | ast.IsNot) for kind in node.ops
+        ):
             is_of_integers = any(map(is_integer, [node.left, *node.comparators]))
-            assert is_of_integers or ast.unparse(node) in PUBLIC_COMPARISONS, f"line {node.lineno}: {ast.unparse(node)}"
+            assert is_of_integers or ast.unparse(node) in PUBLIC_COMPARISONS, (
+                f"line {node.lineno}: {ast.unparse(node)}"
+            )
         assert not isinstance(node, ast.Match), "a match compares by value"
 
 
@@ -510,7 +553,9 @@ def test_macs_and_tags_are_compared_in_constant_time() -> None:
         ast.unparse(node)
         for module in ("double_ratchet", "primitives")
         for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "bytes_eq"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "bytes_eq"
     ]
     assert len(calls) == 3  # a message's MAC, a header's, the public half of a secret key
     assert primitives.bytes_eq.__module__ == "cryptography.hazmat.primitives.constant_time"

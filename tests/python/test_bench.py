@@ -37,8 +37,21 @@ Result = dict[str, Any]
 
 def latency(engine: str, p50: float, size: int = 64) -> Result:
     """Return a cell of one caller, with calm rounds."""
-    times = {"min": p50 * 0.9, "p50": p50, "p95": p50 * 1.2, "p99": p50 * 1.5, "rounds": [p50 * part for part in CALM]}
-    return {"case": "sha256", "operation": "sha256", "size": size, "engine": engine, "calls": 1000, **times}
+    times = {
+        "min": p50 * 0.9,
+        "p50": p50,
+        "p95": p50 * 1.2,
+        "p99": p50 * 1.5,
+        "rounds": [p50 * part for part in CALM],
+    }
+    return {
+        "case": "sha256",
+        "operation": "sha256",
+        "size": size,
+        "engine": engine,
+        "calls": 1000,
+        **times,
+    }
 
 
 def rate(engine: str, per_second: float, **more: int) -> Result:
@@ -62,10 +75,19 @@ def result() -> Result:
         "date": "2026-11-23T03:40:00Z",
         "commit": "35b99a2",
         "machine": {"cpu": "Some [quick] CPU", "cores": 2},
-        "versions": {"otp": "25", "python": "3.11.7", "cryptography": "50.0.2", "openssl": "OpenSSL 4.0.3 9 Jun"},
+        "versions": {
+            "otp": "25",
+            "python": "3.11.7",
+            "cryptography": "50.0.2",
+            "openssl": "OpenSSL 4.0.3 9 Jun",
+        },
         "one_caller": [
             *(latency("port", 40), latency("echo", 20), latency("echo_as_long", 21)),
-            *(latency("port", 90, 4096), latency("echo", 30, 4096), latency("echo_as_long", 55, 4096)),
+            *(
+                latency("port", 90, 4096),
+                latency("echo", 30, 4096),
+                latency("echo_as_long", 55, 4096),
+            ),
         ],
         "many_callers": [rate("port", 20000, callers=1), rate("port", 95000, callers=128)],
         "batches": [
@@ -160,7 +182,9 @@ def test_a_timer_without_rounds_is_left_out(result: Result) -> None:
 
 def test_no_echo_is_compared(result: Result) -> None:
     result["many_callers"].append(rate("echo", 150000, callers=128))
-    assert {one.key.engine for one in compare.differences(result, result)}.isdisjoint(["echo", "echo_as_long"])
+    assert {one.key.engine for one in compare.differences(result, result)}.isdisjoint(
+        ["echo", "echo_as_long"]
+    )
 
 
 def test_three_rounds_tell_nothing(result: Result) -> None:
@@ -180,7 +204,9 @@ def test_the_largest_change_comes_first(result: Result) -> None:
     ]
 
 
-def test_what_one_result_lacks_is_named(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_one_result_lacks_is_named(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fewer = copy.deepcopy(result)
     del fewer["batches"]
     fewer["machine"]["cores"] = 8
@@ -192,20 +218,29 @@ def test_what_one_result_lacks_is_named(result: Result, tmp_path: Path, capsys: 
     assert output.endswith("Nothing changed in the 7 figures that both have.\n")
 
 
-def test_the_last_sentence_counts(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_sentence_counts(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = [write(tmp_path / "a", result), write(tmp_path / "b", times(result, [1.2] * 5, "port"))]
     assert compare.main(files) == 0
-    assert "Of 11 figures 2 are slower and 0 faster; the largest change is sha256, " in capsys.readouterr().out
+    assert (
+        "Of 11 figures 2 are slower and 0 faster; the largest change is sha256, "
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("content", ["not a result", {"format": 2}, []])
-def test_what_is_no_result_gets_one_sentence(content: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_result_gets_one_sentence(
+    content: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write(tmp_path / "a", content)
     assert compare.main([file, file]) == 2
     assert capsys.readouterr().err == f"compare.py: {file} is not a benchmark result of format 1\n"
 
 
-def test_compare_wants_two_files_that_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compare_wants_two_files_that_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert compare.main(["one"]) == 2
     assert compare.main([str(tmp_path / "none")] * 2) == 2
     assert capsys.readouterr().err.splitlines() == [
@@ -217,7 +252,9 @@ def test_compare_wants_two_files_that_can_be_read(tmp_path: Path, capsys: pytest
 # --- report ---
 
 
-def test_report_shows_each_section_in_order(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_shows_each_section_in_order(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report.main([write(tmp_path / "result", result)]) == 0
     output = capsys.readouterr().out
     assert output.startswith(
@@ -229,13 +266,17 @@ def test_report_shows_each_section_in_order(result: Result, tmp_path: Path, caps
     assert "…" not in output  # nothing cut short
 
 
-def test_report_measures_the_port_in_echoes(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_measures_the_port_in_echoes(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = report_rows(result, tmp_path, capsys)
     assert ["sha256, 64 B", "40.0", "60.0", "20.0", "21.0", "2.00", "0.24*", "1.6", "no"] in rows
     assert ["sha256, 4 KiB", "90.0", "135", "30.0", "55.0", "3.00"] in rows
 
 
-def test_report_shows_every_goal(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_shows_every_goal(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = report_rows(result, tmp_path, capsys)
     assert ["sha256, 64 B, one caller", "2.00", "at most 1.6 echoes", "no"] in rows
     assert ["first answer", "120", "at most 250 ms", "yes"] in rows
@@ -243,7 +284,9 @@ def test_report_shows_every_goal(result: Result, tmp_path: Path, capsys: pytest.
     assert rows[-1] == ["Of 20 goals 4 are met, 1 are not, and 15 could not be measured."]
 
 
-def test_report_names_the_ways_of_a_batch(result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_names_the_ways_of_a_batch(
+    result: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = report_rows(result, tmp_path, capsys)
     assert ["sha256, 64 B", "batch/1", "30,000", "40,000"] in rows
     assert ["sha256, 64 B", "one by one", "20,000"] in rows
@@ -258,7 +301,9 @@ def test_report_shows_memory_before_and_after(
     assert ["worker 2", "25.1"] in report_rows(result, tmp_path, capsys)
 
 
-def test_all_engines_fit_into_120_columns(result: Result, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_engines_fit_into_120_columns(
+    result: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
     cells = [latency(engine, 83912.0) for engine in report.ENGINES]
     for cell in cells:
         cell["case"] = "process_pre_key_bundle_bob, known identity"
@@ -273,7 +318,9 @@ def test_all_engines_fit_into_120_columns(result: Result, capsys: pytest.Capture
     assert "as long" in output
 
 
-def test_report_of_an_empty_result_says_what_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_of_an_empty_result_says_what_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert report_rows({"format": 1}, tmp_path, capsys)[-1] == [
         "Of 20 goals 0 are met, 0 are not, and 20 could not be measured."
     ]
@@ -284,7 +331,9 @@ def test_tables_need_no_matplotlib() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=Path(report.__file__).parent, check=True)
 
 
-def report_rows(result: Result, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+def report_rows(
+    result: Result, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> list[list[str]]:
     """Return the cells of each line of the report that are not empty."""
     assert report.main([write(folder / "result", result)]) == 0
     return [re.split(" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
@@ -295,7 +344,10 @@ def report_rows(result: Result, folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_pictures_are_drawn_and_stay_the_same(result: Result, tmp_path: Path) -> None:
     for folder in ("first", "second"):
-        assert report.main([write(tmp_path / "result", result), "--pictures", str(tmp_path / folder)]) == 0
+        assert (
+            report.main([write(tmp_path / "result", result), "--pictures", str(tmp_path / folder)])
+            == 0
+        )
     for name in pictures.PICTURES:
         assert (tmp_path / "first" / f"{name}.png").read_bytes().startswith(PNG)
         svg = (tmp_path / "first" / f"{name}.svg").read_bytes()
@@ -346,4 +398,11 @@ def test_goals_against_another_engine_count_where_it_ran(result: Result) -> None
 
 def test_sizes_are_in_the_largest_unit_that_leaves_them_whole() -> None:
     sizes = [0, 64, 1000, 1024, 65536, 16777216]
-    assert [goals.bytes_for_people(size) for size in sizes] == ["0 B", "64 B", "1000 B", "1 KiB", "64 KiB", "16 MiB"]
+    assert [goals.bytes_for_people(size) for size in sizes] == [
+        "0 B",
+        "64 B",
+        "1000 B",
+        "1 KiB",
+        "64 KiB",
+        "16 MiB",
+    ]

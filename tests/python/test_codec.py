@@ -33,7 +33,9 @@ SCALARS = st.one_of(
 )
 TAGS = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -124,7 +126,11 @@ def test_a_string_of_msgpack_is_no_binary() -> None:
 
 
 def test_a_notice_is_an_array_of_its_terms() -> None:
-    assert msgpack.unpackb(codec.encode_notice("ready", 1, {"os_pid": 2})) == ["ready", 1, {"os_pid": 2}]
+    assert msgpack.unpackb(codec.encode_notice("ready", 1, {"os_pid": 2})) == [
+        "ready",
+        1,
+        {"os_pid": 2},
+    ]
 
 
 @given(payload=st.binary(min_size=1, max_size=64))
@@ -134,7 +140,9 @@ def test_garbage_is_a_request_or_a_protocol_error(payload: bytes) -> None:
 
 
 @given(garbage=st.binary(max_size=64))
-def test_garbage_in_the_external_term_format_is_a_request_or_a_protocol_error(garbage: bytes) -> None:
+def test_garbage_in_the_external_term_format_is_a_request_or_a_protocol_error(
+    garbage: bytes,
+) -> None:
     with suppress(ProtocolError):
         assert len(codec.decode(b"\x83" + garbage)) == 4
 
@@ -202,9 +210,14 @@ def test_a_batch_of_etf_has_the_same_calls() -> None:
 
 def test_the_bytes_of_a_batch_of_etf() -> None:
     call = b"\x68\x02\x77\x04init\x6a"
-    request = decode(b"\x83\x68\x03\x61\x07\x77\x05batch\x6c\x00\x00\x00\x02" + call + call + b"\x6a")
+    request = decode(
+        b"\x83\x68\x03\x61\x07\x77\x05batch\x6c\x00\x00\x00\x02" + call + call + b"\x6a"
+    )
     assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
-    assert request.reply([OK, OK]) == b"\x83\x68\x02\x61\x07\x6c\x00\x00\x00\x02" + b"\x77\x02ok" * 2 + b"\x6a"
+    assert (
+        request.reply([OK, OK])
+        == b"\x83\x68\x02\x61\x07\x6c\x00\x00\x00\x02" + b"\x77\x02ok" * 2 + b"\x6a"
+    )
 
 
 def test_the_bytes_of_a_batch_of_msgpack() -> None:
@@ -223,7 +236,10 @@ def test_the_name_in_a_call_of_etf_is_an_atom() -> None:
 def test_a_batch_inside_a_batch_of_etf_is_unknown() -> None:
     batch, init = OtpErlangAtom("batch"), OtpErlangAtom("init")
     unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
-    assert perform_etf("batch", [(batch, [(init, [])]), (init, [])]) == [unknown, OtpErlangAtom("ok")]
+    assert perform_etf("batch", [(batch, [(init, [])]), (init, [])]) == [
+        unknown,
+        OtpErlangAtom("ok"),
+    ]
 
 
 def test_an_empty_batch_of_etf_is_answered_by_an_empty_list() -> None:
@@ -295,7 +311,9 @@ class ShallowPacker:
         raise ValueError("recursion limit exceeded")
 
 
-def test_a_tag_that_the_encoder_does_not_take_is_a_protocol_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tag_that_the_encoder_does_not_take_is_a_protocol_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(codec, "_packer", ShallowPacker())
     with pytest.raises(ProtocolError, match="nested too deep"):
         decode(b"\x93\x91\x01\xa4init\x90").reply(OK)
@@ -349,7 +367,9 @@ def test_arguments_that_are_small_integers_come_as_a_string_and_are_taken() -> N
 
 
 def test_a_big_integer_of_etf_is_an_integer() -> None:
-    assert perform_etf("hkdf_sha256", [OtpErlangBinary(b"")] * 3 + [2**80])[1] == OtpErlangAtom("invalid_length")
+    assert perform_etf("hkdf_sha256", [OtpErlangBinary(b"")] * 3 + [2**80])[1] == OtpErlangAtom(
+        "invalid_length"
+    )
 
 
 BAD_ETF_ARGUMENTS: dict[str, Any] = {
@@ -370,10 +390,15 @@ def test_an_etf_argument_that_is_no_binary_is_badarg(argument: Any) -> None:
     assert perform_etf("sha256", [argument]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
 
 
-@pytest.mark.parametrize("operation", [OtpErlangBinary(b"sha256"), b"sha256", 1, None, True, []], ids=repr)
+@pytest.mark.parametrize(
+    "operation", [OtpErlangBinary(b"sha256"), b"sha256", 1, None, True, []], ids=repr
+)
 def test_an_etf_operation_that_is_no_atom_is_unknown(operation: Any) -> None:
     request = etf_request(0, operation, [])
-    assert perform(request.operation, request.args) == (codec.atom("error"), codec.atom("unknown_operation"))
+    assert perform(request.operation, request.args) == (
+        codec.atom("error"),
+        codec.atom("unknown_operation"),
+    )
 
 
 INIT: tuple[Any, ...] = (1, OtpErlangAtom("init"), [])
@@ -405,7 +430,9 @@ NO_ETF_REQUESTS: dict[str, bytes] = {
     "atom that is not UTF-8": b"\x83\x68\x03\x61\x01\x77\x01\xff\x6a",
     "binary longer than the payload": b"\x83\x68\x03\x61\x01\x77\x04init\x6d\xff\xff\xff\xff",
     "tuples nested 100,000 deep": b"\x83" + b"\x68\x01" * 100_000 + b"\x6a",
-    "arguments nested 10,000 deep": b"\x83\x68\x03\x61\x01\x77\x04init" + b"\x6c\0\0\0\1" * 10_000 + b"\x6a" * 10_001,
+    "arguments nested 10,000 deep": b"\x83\x68\x03\x61\x01\x77\x04init"
+    + b"\x6c\0\0\0\1" * 10_000
+    + b"\x6a" * 10_001,
 }
 
 

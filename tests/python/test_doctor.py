@@ -13,7 +13,10 @@ UNFIT_STATUS = 78
 
 def lines(printed: str) -> dict[str, str]:
     """Return what is said of each thing."""
-    return {name.strip(): said.strip() for name, said in ((line[:20], line[20:]) for line in printed.splitlines())}
+    return {
+        name.strip(): said.strip()
+        for name, said in ((line[:20], line[20:]) for line in printed.splitlines())
+    }
 
 
 def refuse(*args: object) -> bytes:
@@ -46,7 +49,11 @@ def test_a_doctor_finds_nothing_missing_here() -> None:
 
 @pytest.mark.parametrize("module", PACKAGES)
 def test_a_missing_package_is_told_with_what_to_do(module: str) -> None:
-    run = ("from signal_port.__main__ import main, unfit", "print(unfit())", "sys.exit(main(['doctor']))")
+    run = (
+        "from signal_port.__main__ import main, unfit",
+        "print(unfit())",
+        "sys.exit(main(['doctor']))",
+    )
     ended = python(*code(f"sys.modules[{module!r}] = None", *run))
     assert (ended.status, ended.stderr) == (UNFIT_STATUS, "")
     sentence, *table, blank, advice = ended.stdout.decode().splitlines()
@@ -62,7 +69,9 @@ def test_all_missing_packages_are_told_at_once() -> None:
     assert ended.stdout.decode().count("missing, ") == len(PACKAGES)
 
 
-def test_an_old_package_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_old_package_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("cryptography.__version__", "3.4.8")
     status, told, advice = examined(capsys)
     assert (status, told["cryptography"]) == (UNFIT_STATUS, "3.4.8, 42.0 or later is needed")
@@ -103,6 +112,12 @@ def test_a_primitive_that_fails_is_told_with_what_to_do(
 
 
 def test_an_old_python_gets_the_one_sentence() -> None:
-    ended = python(*code("sys.version_info = (3, 9, 2)", "from signal_port.__main__ import main", "main(['doctor'])"))
+    ended = python(
+        *code(
+            "sys.version_info = (3, 9, 2)",
+            "from signal_port.__main__ import main",
+            "main(['doctor'])",
+        )
+    )
     assert (ended.stdout, ended.stderr.count("\n")) == (b"", 1)
     assert "Python 3.10 or later is needed" in ended.stderr

@@ -13,8 +13,14 @@ from run import Failure, Story, blocks
 LIES = {
     "a command fails": ("```sh\nfalse\ntrue\n```", "doc.md:2: FAILED: status 1"),
     "an unknown language": ("```ruby\nputs 1\n```", "doc.md:2: FAILED: no rule says"),
-    "an unknown comment": ("\n<!-- run in: x -->\n```sh\ntrue\n```", "doc.md:4: FAILED: no rule says"),
-    "a block without an end": ("```sh\ntrue\n", "FAILED: the block that begins in line 1 has no end"),
+    "an unknown comment": (
+        "\n<!-- run in: x -->\n```sh\ntrue\n```",
+        "doc.md:4: FAILED: no rule says",
+    ),
+    "a block without an end": (
+        "```sh\ntrue\n",
+        "FAILED: the block that begins in line 1 has no end",
+    ),
     "after one that holds": ("```sh\ntrue\n```\n\n```sh\nfalse\n```", "doc.md:6: FAILED: status 1"),
 }
 
@@ -37,8 +43,13 @@ def test_a_story_is_told_in_one_folder(tmp_path, monkeypatch):
 
 
 def test_pictures_do_not_run_and_the_reason_of_others_is_told(tmp_path, monkeypatch):
-    document = "```\nfalse\n```\n```text\nfalse\n```\n\n<!-- not run: no network -->\n```sh\nfalse\n```"
-    assert told(document, tmp_path, monkeypatch) == ["doc.md:10: not run: no network", "doc.md: 0 blocks ok"]
+    document = (
+        "```\nfalse\n```\n```text\nfalse\n```\n\n<!-- not run: no network -->\n```sh\nfalse\n```"
+    )
+    assert told(document, tmp_path, monkeypatch) == [
+        "doc.md:10: not run: no network",
+        "doc.md: 0 blocks ok",
+    ]
 
 
 def test_an_indented_block_loses_its_indent():

@@ -6,7 +6,15 @@ import blob
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 from parties import Parties, begin
 from refusal import refused
 
@@ -75,7 +83,10 @@ def test_the_responder_may_send_once_it_has_received(parties: Parties) -> None:
 
 
 def test_the_same_plaintext_is_never_the_same_wire(parties: Parties) -> None:
-    assert double_ratchet.encrypt(parties.alice, b"")[0] != double_ratchet.encrypt(parties.alice, b"")[0]
+    assert (
+        double_ratchet.encrypt(parties.alice, b"")[0]
+        != double_ratchet.encrypt(parties.alice, b"")[0]
+    )
 
 
 def test_one_s_own_message_is_refused(parties: Parties) -> None:
@@ -229,7 +240,9 @@ def test_one_key_over_96_overwrites_the_oldest_alone(parties: Parties) -> None:
 
 def message_with_header(session_bytes: bytes, padded_header: bytes) -> bytes:
     """Return a message whose header the other side made, under the right key, of blocks as they are."""
-    keys = primitives.hkdf_sha256(blob.field(session_bytes, "next receiving header key"), b"", b"WhisperHeader", 64)
+    keys = primitives.hkdf_sha256(
+        blob.field(session_bytes, "next receiving header key"), b"", b"WhisperHeader", 64
+    )
     iv = bytes(16)
     # The last block of the cipher's own padding is left out: the header brings its padding along.
     sealed = iv + primitives.aes_cbc_encrypt(keys[:32], iv, padded_header)[:-16]
@@ -237,12 +250,17 @@ def message_with_header(session_bytes: bytes, padded_header: bytes) -> bytes:
     return b"\x33" + messages.encode_envelope(sealed + mac, bytes(16)) + bytes(8)
 
 
-@pytest.mark.parametrize("last", [b"\x00", b"\x11", b"\xff", b"\x01\x02"], ids=["zero", "17", "255", "unlike"])
-def test_a_header_with_wrong_padding_is_refused_as_a_forged_one(last: bytes, parties: Parties) -> None:
+@pytest.mark.parametrize(
+    "last", [b"\x00", b"\x11", b"\xff", b"\x01\x02"], ids=["zero", "17", "255", "unlike"]
+)
+def test_a_header_with_wrong_padding_is_refused_as_a_forged_one(
+    last: bytes, parties: Parties
+) -> None:
     header = messages.encode_header(messages.Header(bytes(32), 0, 0))
     with refused("bad_mac"):
         double_ratchet.decrypt(
-            parties.bob, message_with_header(parties.bob, header.ljust(48 - len(last), b"\x03") + last)
+            parties.bob,
+            message_with_header(parties.bob, header.ljust(48 - len(last), b"\x03") + last),
         )
 
 
@@ -259,17 +277,27 @@ def test_the_greatest_message_number_is_followed_by_zero(parties: Parties) -> No
     last = (2**32 - 1).to_bytes(4, "little")
     alice = blob.replaced(parties.alice, "sending number", last)
     _, bob = double_ratchet.decrypt(parties.bob, double_ratchet.encrypt(parties.alice, b"")[0])
-    wire, after = double_ratchet.encrypt(blob.replaced(alice, "sending chain key", bytes(32)), b"last")
-    bob = blob.replaced(blob.replaced(bob, "receiving number", last), "receiving chain key", bytes(32))
+    wire, after = double_ratchet.encrypt(
+        blob.replaced(alice, "sending chain key", bytes(32)), b"last"
+    )
+    bob = blob.replaced(
+        blob.replaced(bob, "receiving number", last), "receiving chain key", bytes(32)
+    )
     plaintext, bob = double_ratchet.decrypt(bob, wire)
     assert plaintext == b"last"
     assert blob.number(after, "sending number") == 0
     assert blob.number(bob, "receiving number") == 0
 
 
-@pytest.mark.parametrize(("may_send", "header_key"), [(0, b"h" * 32), (1, bytes(32)), (0, bytes(32))])
-def test_skipping_before_there_is_a_receiving_chain_moves_the_counter_alone(may_send: int, header_key: bytes) -> None:
-    given = blob.replaced(blob.replaced(START.bob, "may send", bytes([may_send])), "receiving header key", header_key)
+@pytest.mark.parametrize(
+    ("may_send", "header_key"), [(0, b"h" * 32), (1, bytes(32)), (0, bytes(32))]
+)
+def test_skipping_before_there_is_a_receiving_chain_moves_the_counter_alone(
+    may_send: int, header_key: bytes
+) -> None:
+    given = blob.replaced(
+        blob.replaced(START.bob, "may send", bytes([may_send])), "receiving header key", header_key
+    )
     state = session.open_session(given)
     double_ratchet._skip_to(state, 5)
     assert session.seal(state) == blob.replaced(given, "receiving number", b"\x05\0\0\0")
@@ -351,10 +379,16 @@ class Conversation(RuleBasedStateMachine):
         self.sessions = [START.alice, START.bob]
         self.chain = [0, -1]  # which chain each party sends in; -1: it may not yet
         self.number = [0, 0]
-        self.lengths: list[dict[int, int]] = [{}, {}]  # how many messages each party sent in each chain before
+        self.lengths: list[dict[int, int]] = [
+            {},
+            {},
+        ]  # how many messages each party sent in each chain before
         self.reading = [-1, -1]  # which chain of the other's each reads
         self.expected = [0, 0]  # the number it reads next
-        self.kept: list[set[tuple[int, int]]] = [set(), set()]  # skipped messages by chain and number
+        self.kept: list[set[tuple[int, int]]] = [
+            set(),
+            set(),
+        ]  # skipped messages by chain and number
 
     @rule(target=in_flight, sender=st.integers(0, 1), plaintexts=BATCHES)
     def send(self, sender: int, plaintexts: list[bytes]) -> object:
@@ -398,7 +432,9 @@ class Conversation(RuleBasedStateMachine):
             {(chain, index) for index in range(number)},
         ]
 
-    def count_in(self, receiver: int, chain: int, number: int, skipped: list[set[tuple[int, int]]]) -> None:
+    def count_in(
+        self, receiver: int, chain: int, number: int, skipped: list[set[tuple[int, int]]]
+    ) -> None:
         self.kept[receiver].update(*skipped)
         if not skipped:
             self.kept[receiver].remove((chain, number))

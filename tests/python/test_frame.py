@@ -34,7 +34,9 @@ def test_the_header_is_a_big_endian_length_of_four_bytes() -> None:
 
 
 @given(payloads=PAYLOADS, data=st.data())
-def test_a_stream_cut_anywhere_gives_its_payloads(payloads: list[bytes], data: st.DataObject) -> None:
+def test_a_stream_cut_anywhere_gives_its_payloads(
+    payloads: list[bytes], data: st.DataObject
+) -> None:
     stream = b"".join(map(framed, payloads))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     unpacker = frame.Unpacker()
@@ -104,7 +106,11 @@ def test_a_long_frame_in_many_chunks_is_whole() -> None:
     payload = bytes(range(256)) * 4096
     unpacker = frame.Unpacker()
     stream = framed(payload)
-    received = [out for start in range(0, len(stream), 1000) for out in unpacker.feed(stream[start : start + 1000])]
+    received = [
+        out
+        for start in range(0, len(stream), 1000)
+        for out in unpacker.feed(stream[start : start + 1000])
+    ]
     assert received == [payload]
 
 
@@ -119,7 +125,9 @@ def long_payload(size: int, seed: int) -> bytes:
 
 @settings(max_examples=60)
 @given(sizes=st.lists(SIZES, max_size=5), data=st.data())
-def test_a_stream_of_long_frames_cut_anywhere_gives_its_payloads(sizes: list[int], data: st.DataObject) -> None:
+def test_a_stream_of_long_frames_cut_anywhere_gives_its_payloads(
+    sizes: list[int], data: st.DataObject
+) -> None:
     payloads = [long_payload(size, seed) for seed, size in enumerate(sizes)]
     stream = b"".join(map(framed, payloads))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
@@ -128,7 +136,9 @@ def test_a_stream_of_long_frames_cut_anywhere_gives_its_payloads(sizes: list[int
     unpacker.close()
 
 
-@pytest.mark.parametrize("cut", [1, 3, 4, 5, LONG, LONG + 3, LONG + 4, LONG + 5, LONG + 7, LONG + 8, LONG + 9])
+@pytest.mark.parametrize(
+    "cut", [1, 3, 4, 5, LONG, LONG + 3, LONG + 4, LONG + 5, LONG + 7, LONG + 8, LONG + 9]
+)
 def test_a_long_frame_between_two_others_may_be_cut_at_its_edges(cut: int) -> None:
     payloads = [b"ab", long_payload(LONG, 1), b"cd"]
     unpacker = frame.Unpacker()
@@ -181,9 +191,14 @@ def test_between_two_frames_a_header_is_missing() -> None:
 
 
 @given(payloads=PAYLOADS, data=st.data())
-def test_missing_is_the_rest_of_the_header_or_of_the_frame(payloads: list[bytes], data: st.DataObject) -> None:
+def test_missing_is_the_rest_of_the_header_or_of_the_frame(
+    payloads: list[bytes], data: st.DataObject
+) -> None:
     stream = b"".join(map(framed, payloads))
-    ends = [sum(len(framed(payload)) for payload in payloads[:index]) for index in range(len(payloads) + 1)]
+    ends = [
+        sum(len(framed(payload)) for payload in payloads[:index])
+        for index in range(len(payloads) + 1)
+    ]
     unpacker, start = frame.Unpacker(), 0
     for stop in sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10))):
         list(unpacker.feed(stream[start:stop]))

@@ -60,7 +60,9 @@ def test_a_responder_s_first_session(parties: Parties) -> None:
 
 def test_sessions_of_a_conversation(parties: Parties) -> None:
     alice, bob = map(told, conversation(parties))
-    assert alice["stage"] == bob["stage"] == "has received; which side began cannot be told any more"
+    assert (
+        alice["stage"] == bob["stage"] == "has received; which side began cannot be told any more"
+    )
     assert (alice["next message to send"], alice["previous sending chain"]) == ("0", "4 messages")
     assert (bob["next message to send"], bob["next message to receive"]) == ("1", "4")
     assert bob["skipped message keys"] == "2 of 96"
@@ -68,7 +70,10 @@ def test_sessions_of_a_conversation(parties: Parties) -> None:
 
 
 def test_skipped_keys_are_told_in_the_order_of_their_coming(parties: Parties) -> None:
-    kept = [blob.Slot(b"h" * 32, number, b"m" * 32, clock, 1) for number, clock in ((7, 3), (5, 1), (6, 2))]
+    kept = [
+        blob.Slot(b"h" * 32, number, b"m" * 32, clock, 1)
+        for number, clock in ((7, 3), (5, 1), (6, 2))
+    ]
     session = blob.with_slots(parties.bob, [*kept, blob.Slot(b"h" * 32, 4, b"m" * 32, 9, 0)])
     assert told(session)["of messages"] == "5 6 7"
 
@@ -82,7 +87,9 @@ def test_a_session_of_a_static_key_is_known_by_its_size() -> None:
     assert len(session) == 64
     facts = told(session)
     assert facts["size"] == "64 bytes"
-    assert facts["kind"].startswith("by its size a static-key session, as of the NIF's releases 0.1 and 0.2")
+    assert facts["kind"].startswith(
+        "by its size a static-key session, as of the NIF's releases 0.1 and 0.2"
+    )
 
 
 # --- What is not ---
@@ -95,7 +102,9 @@ def planted() -> bytes:
     for name, (_, size) in blob.FIELDS.items():
         if name not in (*NUMBERS, *FLAGS, "slots"):
             session = blob.replaced(session, name, dice.randbytes(size))
-    kept = [blob.Slot(dice.randbytes(32), number, dice.randbytes(32), number, 1) for number in range(96)]
+    kept = [
+        blob.Slot(dice.randbytes(32), number, dice.randbytes(32), number, 1) for number in range(96)
+    ]
     session = blob.with_slots(session, kept)
     assert session != inspectable
     prefix = b"\x31\x53\x52\x44\x01\x00" + blob.SIZE.to_bytes(2, "little")
@@ -107,12 +116,23 @@ def traces(secret: bytes) -> list[bytes]:
     pieces = [secret[start : start + 4] for start in range(len(secret) - 3)]
     in_hex = [piece.hex().encode() for piece in pieces]
     in_base64 = [base64.b64encode(secret[start:])[:6] for start in range(len(secret) - 5)]
-    in_url_base64 = [base64.urlsafe_b64encode(secret[start:])[:6] for start in range(len(secret) - 5)]
+    in_url_base64 = [
+        base64.urlsafe_b64encode(secret[start:])[:6] for start in range(len(secret) - 5)
+    ]
     in_repr = [repr(piece)[2:-1].encode() for piece in pieces]
-    return [*pieces, *in_hex, *(digits.upper() for digits in in_hex), *in_base64, *in_url_base64, *in_repr]
+    return [
+        *pieces,
+        *in_hex,
+        *(digits.upper() for digits in in_hex),
+        *in_base64,
+        *in_url_base64,
+        *in_repr,
+    ]
 
 
-@pytest.mark.parametrize("session", [planted(), Random(2).randbytes(64)], ids=["ratchet", "static key"])
+@pytest.mark.parametrize(
+    "session", [planted(), Random(2).randbytes(64)], ids=["ratchet", "static key"]
+)
 @pytest.mark.parametrize("damage", [b"", b"!"], ids=["whole", "too long"])
 def test_no_byte_of_a_key_or_identity_is_printed(session: bytes, damage: bytes) -> None:
     ended = python("-m", "signal_port", "inspect-session", "-", stdin=session + damage)
@@ -159,7 +179,9 @@ def refused(path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> s
 
 
 @pytest.mark.parametrize("size", [0, 63, 65, 7739])
-def test_a_file_of_another_size_is_no_session(size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_another_size_is_no_session(
+    size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sentence = refused(tmp_path / "file", bytes(size), capsys)
     assert sentence == f"it has {size} bytes, and a session has 7740, one of a static key 64"
 
@@ -182,7 +204,12 @@ def test_a_file_without_end_is_not_read_to_it() -> None:
     assert ended.status == DATA_STATUS
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+def test_a_file_that_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, reason in (
+        (tmp_path / "none", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+    ):
         assert inspect_session.main(str(path)) == NO_INPUT_STATUS
         assert capsys.readouterr().err == f"signal-port: {path} cannot be read: {reason}\n"

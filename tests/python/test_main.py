@@ -41,7 +41,13 @@ NO_COMMANDS = [
     *["", "help", "--help", "version now", "1 worker"],
     *["doctor now", "selftest 1", "inspect-session", "inspect-session a b"],
     *["worker many", "worker -1", "worker +1", "worker 1.5", "worker 1_0", "worker 0x10"],
-    *["worker 1000 many", "worker 1000 -1", "worker 1000 1.5", "worker many 1000", "worker 1000 0 0"],
+    *[
+        "worker 1000 many",
+        "worker 1000 -1",
+        "worker 1000 1.5",
+        "worker many 1000",
+        "worker 1000 0 0",
+    ],
 ]
 
 
@@ -51,7 +57,9 @@ def test_anything_else_is_answered_with_the_usage(arguments: str) -> None:
     assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
 
 
-@pytest.mark.parametrize("arguments", [["\u00b2"], ["\u0663"], ["1000", "\u00b2"], [""], ["1000", ""], [" 1000"]])
+@pytest.mark.parametrize(
+    "arguments", [["\u00b2"], ["\u0663"], ["1000", "\u00b2"], [""], ["1000", ""], [" 1000"]]
+)
 def test_a_number_in_other_digits_is_answered_with_the_usage(arguments: list[str]) -> None:
     ended = python("-m", "signal_port", "worker", *arguments)
     assert ended == (USAGE_STATUS, b"", f"signal-port: {__main__.USAGE}\n")
@@ -140,7 +148,9 @@ def test_a_worker_without_packages_writes_a_notice_with_one_sentence() -> None:
 def test_the_sentence_says_what_to_install() -> None:
     ended = python("-S", "-I", "-B", str(PACKAGE), "version")
     assert ended.status == UNFIT_STATUS
-    assert ended.stderr.startswith(f"signal-port: Python ({sys.executable}) cannot import cryptography (")
+    assert ended.stderr.startswith(
+        f"signal-port: Python ({sys.executable}) cannot import cryptography ("
+    )
     advice = ended.stderr.partition("pip install ")[2]
     assert all(package in advice for package in ("cryptography", "msgpack", "erlang_py"))
     assert ended.stderr.count("\n") == 1
@@ -150,7 +160,9 @@ def test_the_sentence_says_what_to_install() -> None:
 def test_what_needs_the_packages_says_so(arguments: list[str]) -> None:
     ended = python("-S", "-m", "signal_port", *arguments)
     assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
-    assert ended.stderr.startswith(f"signal-port: Python ({sys.executable}) cannot import cryptography (")
+    assert ended.stderr.startswith(
+        f"signal-port: Python ({sys.executable}) cannot import cryptography ("
+    )
 
 
 @pytest.mark.parametrize("module", ["cryptography", "msgpack", "erlang"])
@@ -175,7 +187,9 @@ def test_where_the_application_has_an_installer_the_sentence_names_it(tmp_path: 
     found = f"sys.path.insert(0, {str(package)!r})", "from signal_port import __main__"
     ended = python(*code("sys.prefix = sys.base_prefix", *found, "print(__main__.remedy())"))
     advice = ended.stdout.decode()
-    assert advice.startswith(f"run 'sh {tmp_path}/priv/install' and leave signal_port's option python away, or ")
+    assert advice.startswith(
+        f"run 'sh {tmp_path}/priv/install' and leave signal_port's option python away, or "
+    )
 
 
 def test_the_requirements_need_no_package() -> None:
@@ -198,7 +212,9 @@ def test_an_old_python_says_which_is_needed() -> None:
 
 
 def test_an_old_python_is_told_before_any_package_is_imported() -> None:
-    ended = python(*code(OLD, "from signal_port import __main__", "__main__.unfit()", "print(*sys.modules)"))
+    ended = python(
+        *code(OLD, "from signal_port import __main__", "__main__.unfit()", "print(*sys.modules)")
+    )
     imported = ended.stdout.decode().split()
     assert "signal_port.__main__" in imported
     assert not {"cryptography", "msgpack", "erlang", "signal_port.worker"} & set(imported)

@@ -55,7 +55,11 @@ def decode_pre_key_fields(fields: bytes) -> messages.PreKeyMessage:
 KINDS: dict[str, tuple[Callable[[bytes], Any], list[bytes], Any]] = {
     "envelope": (messages.decode_envelope, ENVELOPE, (b"header", b"body")),
     "header": (messages.decode_header, HEADER, (KEY, 7, 9)),
-    "pre-key message": (decode_pre_key_fields, PRE_KEY_MESSAGE, (1, KEY, IDENTITY, 4, 5, b"message")),
+    "pre-key message": (
+        decode_pre_key_fields,
+        PRE_KEY_MESSAGE,
+        (1, KEY, IDENTITY, 4, 5, b"message"),
+    ),
 }
 EVERY_KIND = pytest.mark.parametrize(("decode", "fields", "content"), KINDS.values(), ids=KINDS)
 
@@ -68,7 +72,9 @@ def test_an_envelope_is_written_in_order() -> None:
 
 
 def test_a_header_is_written_in_order() -> None:
-    assert messages.encode_header(Header(KEY, 300, 0)) == b"\x0a\x20" + KEY + b"\x10\xac\x02\x18\x00"
+    assert (
+        messages.encode_header(Header(KEY, 300, 0)) == b"\x0a\x20" + KEY + b"\x10\xac\x02\x18\x00"
+    )
 
 
 def test_a_pre_key_message_is_written_in_order() -> None:
@@ -99,30 +105,49 @@ def test_an_envelope_comes_back(header: bytes, body: bytes) -> None:
     assert messages.decode_envelope(messages.encode_envelope(header, body)) == (header, body)
 
 
-@given(registration=UINT32, one_time=st.none() | UINT32, signed=UINT32, message=st.binary(max_size=300))
-def test_a_pre_key_message_comes_back(registration: int, one_time: int | None, signed: int, message: bytes) -> None:
-    wire = messages.encode_pre_key_message(PreKeyInfo(registration, one_time, signed, KEY), IDENTITY, message)
-    assert messages.decode_pre_key_message(wire) == (registration, KEY, IDENTITY, one_time, signed, message)
+@given(
+    registration=UINT32, one_time=st.none() | UINT32, signed=UINT32, message=st.binary(max_size=300)
+)
+def test_a_pre_key_message_comes_back(
+    registration: int, one_time: int | None, signed: int, message: bytes
+) -> None:
+    wire = messages.encode_pre_key_message(
+        PreKeyInfo(registration, one_time, signed, KEY), IDENTITY, message
+    )
+    assert messages.decode_pre_key_message(wire) == (
+        registration,
+        KEY,
+        IDENTITY,
+        one_time,
+        signed,
+        message,
+    )
 
 
 # --- Read, every kind ---
 
 
 @EVERY_KIND
-def test_fields_come_in_any_order(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_fields_come_in_any_order(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     for order in permutations(fields):
         assert decode(b"".join(order)) == content
 
 
 @EVERY_KIND
-def test_a_field_comes_once(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_a_field_comes_once(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     for field in fields:
         with refused("malformed_message"):
             decode(b"".join(fields) + field)
 
 
 @EVERY_KIND
-def test_no_required_field_is_missing(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_no_required_field_is_missing(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     for index in range(len(fields)):
         if fields is PRE_KEY_MESSAGE and index == 3:
             continue
@@ -154,7 +179,9 @@ def test_a_wrong_wire_type_is_refused(
 
 
 @EVERY_KIND
-def test_a_cut_message_is_refused(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_a_cut_message_is_refused(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     whole = b"".join(fields)
     for size in range(len(whole)):
         with refused("malformed_message"):
@@ -162,21 +189,27 @@ def test_a_cut_message_is_refused(decode: Callable[[bytes], Any], fields: list[b
 
 
 @EVERY_KIND
-def test_a_byte_behind_is_refused(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_a_byte_behind_is_refused(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     for byte in (b"\x00", b"\x0a", b"\xff"):
         with refused("malformed_message"):
             decode(b"".join(fields) + byte)
 
 
 @EVERY_KIND
-def test_the_field_number_is_cut_to_32_bits(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_the_field_number_is_cut_to_32_bits(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     for index, field in enumerate(fields):
         tag = varint(field[0] | 1 << 35)  # 2^32 in the field number
         assert decode(b"".join([*fields[:index], tag + field[1:], *fields[index + 1 :]])) == content
 
 
 @EVERY_KIND
-def test_a_cut_field_number_comes_once_too(decode: Callable[[bytes], Any], fields: list[bytes], content: Any) -> None:
+def test_a_cut_field_number_comes_once_too(
+    decode: Callable[[bytes], Any], fields: list[bytes], content: Any
+) -> None:
     with refused("malformed_message"):
         decode(b"".join(fields) + varint(fields[0][0] | 1 << 35) + fields[0][1:])
 
@@ -257,7 +290,11 @@ def test_a_ratchet_key_of_another_size_is_refused(size: int) -> None:
 @pytest.mark.parametrize("size", [0, 31, 33])
 @pytest.mark.parametrize("field", [2, 3])
 def test_a_key_of_another_size_in_a_pre_key_message_is_refused(field: int, size: int) -> None:
-    fields = [*PRE_KEY_MESSAGE[: field - 1], data_field(field, bytes(size)), *PRE_KEY_MESSAGE[field:]]
+    fields = [
+        *PRE_KEY_MESSAGE[: field - 1],
+        data_field(field, bytes(size)),
+        *PRE_KEY_MESSAGE[field:],
+    ]
     with refused("malformed_message"):
         decode_pre_key_fields(b"".join(fields))
 

@@ -67,7 +67,10 @@ WRONG: dict[str, list[Any]] = {
         *[[wrong, *INFO[1:]] for wrong in [*NO_UINT32S, UNDEFINED]],
         *[[0, wrong, *INFO[2:]] for wrong in [*NO_UINT32S, atom("none")]],
         *[[0, UNDEFINED, wrong, bytes(32)] for wrong in [*NO_UINT32S, UNDEFINED]],
-        *[[0, UNDEFINED, 0, wrong] for wrong in [b"", bytes(31), bytes(33), "text", 0, UNDEFINED, None]],
+        *[
+            [0, UNDEFINED, 0, wrong]
+            for wrong in [b"", bytes(31), bytes(33), "text", 0, UNDEFINED, None]
+        ],
     ],
 }
 WRONG_CALLS = [
@@ -84,18 +87,25 @@ def known_answers() -> list[Any]:
     derived = vectors.known("rfc5869.json")["cases"]
     return [
         *[("x25519", [case["private"], case["public"]], case["shared"]) for case in agreed],
-        *[("hkdf_sha256", [case["ikm"], case["salt"], case["info"], case["length"]], case["okm"]) for case in derived],
+        *[
+            ("hkdf_sha256", [case["ikm"], case["salt"], case["info"], case["length"]], case["okm"])
+            for case in derived
+        ],
     ]
 
 
 @pytest.mark.parametrize("case", vectors.recorded(), ids=lambda case: case.name)
 def test_answers_as_the_nif_did(case: Recorded) -> None:
     answer = perform(case.operation, case.args)
-    assert [len(data) for data in vectors.binaries(answer)] == [len(data) for data in vectors.binaries(case.answer)]
+    assert [len(data) for data in vectors.binaries(answer)] == [
+        len(data) for data in vectors.binaries(case.answer)
+    ]
     assert vectors.masked(answer, case.random) == vectors.masked(case.answer, case.random)
 
 
-@pytest.mark.parametrize("case", [case for case in vectors.recorded() if case.follow], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in vectors.recorded() if case.follow], ids=lambda case: case.name
+)
 def test_the_peer_of_a_recorded_session_reads_the_new_message(case: Recorded) -> None:
     assert case.follow
     answer: Any = perform(case.operation, case.args)
@@ -115,7 +125,9 @@ def test_answers_as_the_specification_says(name: str, args: list[Any], expected:
 
 
 def test_every_operation_has_a_recorded_or_a_known_answer() -> None:
-    answered = {case.operation for case in vectors.recorded()} | {name for name, _, _ in known_answers()}
+    answered = {case.operation for case in vectors.recorded()} | {
+        name for name, _, _ in known_answers()
+    }
     assert answered == set(OPERATIONS)
 
 
@@ -146,7 +158,19 @@ def test_arguments_that_are_no_list_are_badarg(name: str, args: Any) -> None:
     assert perform(name, args) == BADARG
 
 
-NO_NAMES = ["", "SHA256", "sha256 ", "__class__", "perform", None, 1, b"sha256", ["sha256"], {}, atom("sha256")]
+NO_NAMES = [
+    "",
+    "SHA256",
+    "sha256 ",
+    "__class__",
+    "perform",
+    None,
+    1,
+    b"sha256",
+    ["sha256"],
+    {},
+    atom("sha256"),
+]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
@@ -167,7 +191,10 @@ def test_a_key_id_of_32_bits_comes_back(key_id: int) -> None:
 
 @pytest.mark.parametrize("length", [-(2**64), -1, 8161, 2**31, 2**63])
 def test_hkdf_refuses_any_integer_that_is_no_length(length: int) -> None:
-    assert perform("hkdf_sha256", [b"", b"", b"", length]) == (atom("error"), atom("invalid_length"))
+    assert perform("hkdf_sha256", [b"", b"", b"", length]) == (
+        atom("error"),
+        atom("invalid_length"),
+    )
 
 
 def test_types_are_checked_before_sizes() -> None:
@@ -196,7 +223,9 @@ def test_the_arguments_given_are_left_as_they_were() -> None:
 
 def test_a_batch_is_answered_by_its_calls_answers_in_order() -> None:
     calls: list[Any] = [["sha256", [b"%d" % number]] for number in range(1000)]
-    assert perform("batch", calls) == [perform("sha256", [b"%d" % number]) for number in range(1000)]
+    assert perform("batch", calls) == [
+        perform("sha256", [b"%d" % number]) for number in range(1000)
+    ]
 
 
 def test_an_empty_batch_is_answered_by_an_empty_list() -> None:
@@ -218,7 +247,11 @@ def test_a_call_that_is_refused_leaves_the_others_alone() -> None:
 
 
 def test_a_batch_inside_a_batch_is_an_unknown_operation() -> None:
-    assert perform("batch", [["batch", [["init", []]]], ["batch", []], ["init", []]]) == [UNKNOWN, UNKNOWN, OK]
+    assert perform("batch", [["batch", [["init", []]]], ["batch", []], ["init", []]]) == [
+        UNKNOWN,
+        UNKNOWN,
+        OK,
+    ]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
@@ -226,7 +259,20 @@ def test_a_name_outside_the_table_is_an_unknown_operation_in_a_batch_too(name: A
     assert perform("batch", [[name, [b""]], ["init", []]]) == [UNKNOWN, OK]
 
 
-NO_CALLS: list[Any] = [None, 0, 1, b"", b"ab", "", "ab", {}, {"init": 1, "x": 2}, UNDEFINED, [], ["init"]]
+NO_CALLS: list[Any] = [
+    None,
+    0,
+    1,
+    b"",
+    b"ab",
+    "",
+    "ab",
+    {},
+    {"init": 1, "x": 2},
+    UNDEFINED,
+    [],
+    ["init"],
+]
 
 
 @pytest.mark.parametrize("call", [*NO_CALLS, ["init", [], []]], ids=repr)
@@ -236,12 +282,16 @@ def test_a_malformed_call_makes_the_whole_batch_badarg(call: Any) -> None:
 
 def test_nothing_of_a_malformed_batch_is_performed(monkeypatch: pytest.MonkeyPatch) -> None:
     performed: list[bytes] = []
-    monkeypatch.setitem(OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=performed.append))
+    monkeypatch.setitem(
+        OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=performed.append)
+    )
     assert perform("batch", [["sha256", [b"first"]], ["sha256"]]) == BADARG
     assert performed == []
 
 
-@pytest.mark.parametrize("calls", [None, 1, b"", "", "ab", (), {}, {"init": []}, UNDEFINED], ids=repr)
+@pytest.mark.parametrize(
+    "calls", [None, 1, b"", "", "ab", (), {}, {"init": []}, UNDEFINED], ids=repr
+)
 def test_a_batch_that_is_no_list_is_badarg(calls: Any) -> None:
     assert perform("batch", calls) == BADARG
 
@@ -259,7 +309,8 @@ def test_a_batch_is_no_operation_of_the_table() -> None:
 STEADY = [
     name
     for name in TYPES
-    if not name.startswith(("generate", "dr_", "process", "create", "encrypt")) or name == "dr_decrypt"
+    if not name.startswith(("generate", "dr_", "process", "create", "encrypt"))
+    or name == "dr_decrypt"
 ]
 ARGUMENTS = st.one_of(
     st.binary(max_size=70),
@@ -274,7 +325,9 @@ RIGHT_ARGUMENTS = {
 }
 CALLS = st.one_of(
     st.sampled_from(STEADY).flatmap(
-        lambda name: st.tuples(st.just(name), st.tuples(*(RIGHT_ARGUMENTS[kind] for kind in TYPES[name])).map(list))
+        lambda name: st.tuples(
+            st.just(name), st.tuples(*(RIGHT_ARGUMENTS[kind] for kind in TYPES[name])).map(list)
+        )
     ),
     st.tuples(st.sampled_from([*STEADY, "batch", "no_such"]), st.lists(ARGUMENTS, max_size=6)),
 ).map(list)
@@ -291,7 +344,11 @@ def test_a_batch_is_answered_alike_in_both_codecs(calls: list[Any]) -> None:
     in_msgpack = msgpack.packb([0, "batch", calls])
     in_etf = bytes(
         erlang.term_to_binary(
-            (0, OtpErlangAtom("batch"), [(OtpErlangAtom(name), [*map(etf_term, args)]) for name, args in calls])
+            (
+                0,
+                OtpErlangAtom("batch"),
+                [(OtpErlangAtom(name), [*map(etf_term, args)]) for name, args in calls],
+            )
         )
     )
     answers = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]

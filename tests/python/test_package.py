@@ -19,7 +19,15 @@ from child import PACKAGE, ROOT, TIMEOUT
 from flit_core import buildapi
 
 import signal_port
-from signal_port import __main__, double_ratchet, messages, primitives, session, static_session, x3dh
+from signal_port import (
+    __main__,
+    double_ratchet,
+    messages,
+    primitives,
+    session,
+    static_session,
+    x3dh,
+)
 
 VERSION = signal_port.__version__
 MODULES = {path.name for path in PACKAGE.glob("*.py")}
@@ -78,7 +86,10 @@ def content(wheel: Path) -> dict[str, bytes]:
 
 def test_a_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
     assert wheel.name == f"signal_port-{VERSION}-py3-none-any.whl"
-    about = {f"{DIST_INFO}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
+    about = {
+        f"{DIST_INFO}/{name}"
+        for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    }
     assert set(content(wheel)) == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | about
 
 
@@ -92,7 +103,9 @@ def test_an_sdist_has_what_builds_the_wheel_and_nothing_else(sdist: Path) -> Non
 def test_an_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path)
-    assert content(built(buildapi.build_wheel, tmp_path / f"signal_port-{VERSION}", tmp_path)) == content(wheel)
+    assert content(
+        built(buildapi.build_wheel, tmp_path / f"signal_port-{VERSION}", tmp_path)
+    ) == content(wheel)
 
 
 # --- The metadata ---
@@ -124,12 +137,16 @@ def test_the_python_it_needs_is_the_one_it_asks_for(wheel: Path) -> None:
 
 
 def test_the_packages_it_needs_are_those_it_asks_for(wheel: Path) -> None:
-    needed = [line for line in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line]
+    needed = [
+        line for line in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line
+    ]
     assert needed == [*__main__.PACKAGES.values()]
 
 
 def test_the_documents_name_the_same_packages() -> None:
-    documents = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "guides").glob("*.md")])
+    documents = "".join(
+        path.read_text() for path in [ROOT / "README.md", *(ROOT / "guides").glob("*.md")]
+    )
     named = re.findall(r"'cryptography[^\n]*'", documents)
     assert named
     assert set(named) == {" ".join(f"'{package}'" for package in __main__.PACKAGES.values())}
@@ -139,7 +156,9 @@ def test_the_documents_name_the_same_packages() -> None:
 
 
 def test_the_erlang_application_has_the_same_version() -> None:
-    (vsn,) = re.findall(r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text())
+    (vsn,) = re.findall(
+        r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "src" / "signal_port.app.src").read_text()
+    )
     assert vsn == VERSION
 
 
@@ -152,14 +171,25 @@ def test_the_last_release_of_the_changelog_is_no_other_version() -> None:
 # --- Types, documentation, the example ---
 
 
-def test_a_consumer_s_types_are_checked_against_the_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_a_consumer_s_types_are_checked_against_the_installed_wheel(
+    wheel: Path, tmp_path: Path
+) -> None:
     venv.create(tmp_path / "venv", symlinks=True)
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     zipfile.ZipFile(wheel).extractall(site)
     (tmp_path / "consumer.py").write_text(CONSUMER)
     installed = ("--python-executable", str(tmp_path / "venv" / "bin" / "python3"))
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "types", *installed, "consumer.py"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--cache-dir",
+            "types",
+            *installed,
+            "consumer.py",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -181,11 +211,15 @@ PUBLIC = [
     function
     for module in (x3dh, double_ratchet, primitives, static_session, session, messages)
     for name, function in vars(module).items()
-    if isinstance(function, FunctionType) and function.__module__ == module.__name__ and not name.startswith("_")
+    if isinstance(function, FunctionType)
+    and function.__module__ == module.__name__
+    and not name.startswith("_")
 ]
 
 
-@pytest.mark.parametrize("function", PUBLIC, ids=lambda function: f"{function.__module__}.{function.__name__}")
+@pytest.mark.parametrize(
+    "function", PUBLIC, ids=lambda function: f"{function.__module__}.{function.__name__}"
+)
 def test_every_public_function_says_what_it_raises_itself(function: FunctionType) -> None:
     raised = set(re.findall(r'raise SignalError\("(\w+)"\)', inspect.getsource(function)))
     text = inspect.getdoc(function) or ""
@@ -193,7 +227,9 @@ def test_every_public_function_says_what_it_raises_itself(function: FunctionType
     assert {atom for atom in raised if f"`{atom}`" not in text} == set()
 
 
-@pytest.mark.parametrize("module", [x3dh, double_ratchet, primitives], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [x3dh, double_ratchet, primitives], ids=lambda module: module.__name__
+)
 def test_all_names_what_is_public_and_defined_there(module: ModuleType) -> None:
     names = {function.__name__ for function in PUBLIC if function.__module__ == module.__name__}
     assert names <= set(module.__all__)

@@ -26,7 +26,10 @@ def cases(name: str) -> list[Any]:
 
 def decoded(case: dict[str, Any]) -> dict[str, Any]:
     fields = {key: value for key, value in case.items() if key != "name"}
-    return {key: bytes.fromhex(value) if isinstance(value, str) else value for key, value in fields.items()}
+    return {
+        key: bytes.fromhex(value) if isinstance(value, str) else value
+        for key, value in fields.items()
+    }
 
 
 def secret_key(seed: bytes) -> bytes:
@@ -67,11 +70,16 @@ def test_a_pair_of_macs_is_two_macs(key: bytes, first: bytes, second: bytes) -> 
 @pytest.mark.parametrize("case", cases("rfc5869.json"))
 def test_hkdf_sha256_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
-    assert primitives.hkdf_sha256(given["ikm"], given["salt"], given["info"], given["length"]) == given["okm"]
+    assert (
+        primitives.hkdf_sha256(given["ikm"], given["salt"], given["info"], given["length"])
+        == given["okm"]
+    )
 
 
 def test_an_empty_salt_is_32_zeros() -> None:
-    assert primitives.hkdf_sha256(b"ikm", b"", b"", 32) == primitives.hkdf_sha256(b"ikm", bytes(32), b"", 32)
+    assert primitives.hkdf_sha256(b"ikm", b"", b"", 32) == primitives.hkdf_sha256(
+        b"ikm", bytes(32), b"", 32
+    )
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 8159, 8160])
@@ -142,7 +150,10 @@ def test_fresh_x25519_pairs_differ() -> None:
 @pytest.mark.parametrize("case", cases("rfc8032.json"))
 def test_sign_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
-    assert primitives.sign_data(given["seed"] + given["public"], given["message"]) == given["signature"]
+    assert (
+        primitives.sign_data(given["seed"] + given["public"], given["message"])
+        == given["signature"]
+    )
 
 
 @pytest.mark.parametrize("case", cases("rfc8032.json"))
@@ -177,7 +188,9 @@ def test_sign_refuses_a_public_half_that_is_not_the_seed_s(byte: int) -> None:
 
 @settings(max_examples=30)
 @given(message=st.binary(max_size=50), place=st.integers(0, 95), bit=st.integers(0, 7))
-def test_one_flipped_bit_of_key_or_signature_is_refused(message: bytes, place: int, bit: int) -> None:
+def test_one_flipped_bit_of_key_or_signature_is_refused(
+    message: bytes, place: int, bit: int
+) -> None:
     public, secret = primitives.generate_ed25519_keypair()
     forged = bytearray(public + primitives.sign_data(secret, message))
     forged[place] ^= 1 << bit
@@ -229,13 +242,17 @@ def test_a_small_order_commitment_is_refused(commitment: bytes) -> None:
     secret = secret_key(b"\x07" * 32)
     public = secret[32:]
     scalar = edwards.challenge(commitment, public, b"message") * scalar_of(secret[:32]) % edwards.L
-    assert not primitives.verify_signature(public, b"message", commitment + scalar.to_bytes(32, "little"))
+    assert not primitives.verify_signature(
+        public, b"message", commitment + scalar.to_bytes(32, "little")
+    )
 
 
 def test_a_neutral_commitment_is_refused_though_the_equation_holds() -> None:
     secret = secret_key(b"\x07" * 32)
     commitment = edwards.compress(edwards.NEUTRAL)
-    scalar = edwards.challenge(commitment, secret[32:], b"message") * scalar_of(secret[:32]) % edwards.L
+    scalar = (
+        edwards.challenge(commitment, secret[32:], b"message") * scalar_of(secret[:32]) % edwards.L
+    )
     signature = commitment + scalar.to_bytes(32, "little")
     assert edwards.plain_verify(secret[32:], b"message", signature)
     assert not primitives.verify_signature(secret[32:], b"message", signature)
@@ -244,7 +261,9 @@ def test_a_neutral_commitment_is_refused_though_the_equation_holds() -> None:
 @pytest.mark.parametrize("y", NOT_CANONICAL)
 def test_a_public_key_that_is_not_canonical_is_refused(y: int) -> None:
     public = y.to_bytes(32, "little")
-    assert not primitives.verify_signature(public, b"", edwards.compress(edwards.BASE) + (1).to_bytes(32, "little"))
+    assert not primitives.verify_signature(
+        public, b"", edwards.compress(edwards.BASE) + (1).to_bytes(32, "little")
+    )
 
 
 @pytest.mark.parametrize("torsion", TORSION)
@@ -276,14 +295,20 @@ def test_both_halves_of_a_converted_pair_belong_together() -> None:
 @given(scalar=st.integers(1, edwards.L - 1))
 def test_a_point_of_the_subgroup_is_converted(scalar: int) -> None:
     point = edwards.multiply(scalar, edwards.BASE)
-    assert primitives.ed25519_pk_to_curve25519(edwards.compress(point)) == edwards.to_montgomery(point)
+    assert primitives.ed25519_pk_to_curve25519(edwards.compress(point)) == edwards.to_montgomery(
+        point
+    )
 
 
 @settings(max_examples=40)
 @given(encoding=st.binary(min_size=32, max_size=32))
 def test_any_other_32_bytes_are_not_converted(encoding: bytes) -> None:
     point = edwards.decompress(encoding)
-    if point and edwards.multiply(edwards.L, point) == edwards.NEUTRAL and encoding == edwards.compress(point):
+    if (
+        point
+        and edwards.multiply(edwards.L, point) == edwards.NEUTRAL
+        and encoding == edwards.compress(point)
+    ):
         return
     with refused("conversion_failed"):
         primitives.ed25519_pk_to_curve25519(encoding)
@@ -339,7 +364,9 @@ def test_a_converted_secret_is_clamped(seed: bytes) -> None:
 @pytest.mark.parametrize("case", cases("aes_gcm.json"))
 def test_aes_gcm_encrypt_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
-    sealed = primitives.aes_gcm_encrypt(given["key"], given["iv"], given["plaintext"], given["aad"], 16)
+    sealed = primitives.aes_gcm_encrypt(
+        given["key"], given["iv"], given["plaintext"], given["aad"], 16
+    )
     assert sealed == (given["ciphertext"], given["tag"])
 
 
@@ -347,13 +374,24 @@ def test_aes_gcm_encrypt_known_answer(case: dict[str, Any]) -> None:
 def test_aes_gcm_decrypt_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
     sealed = given["ciphertext"]
-    plain = primitives.aes_gcm_decrypt(given["key"], given["iv"], sealed, given["aad"], given["tag"], len(sealed))
+    plain = primitives.aes_gcm_decrypt(
+        given["key"], given["iv"], sealed, given["aad"], given["tag"], len(sealed)
+    )
     assert plain == given["plaintext"]
 
 
 @pytest.mark.parametrize(
     ("key", "iv", "tag"),
-    [(16, 12, 16), (24, 12, 16), (0, 12, 16), (33, 12, 16), (32, 0, 16), (32, 8, 16), (32, 13, 16), (32, 16, 16)]
+    [
+        (16, 12, 16),
+        (24, 12, 16),
+        (0, 12, 16),
+        (33, 12, 16),
+        (32, 0, 16),
+        (32, 8, 16),
+        (32, 13, 16),
+        (32, 16, 16),
+    ]
     + [(32, 12, size) for size in (0, 12, 15, 17, 32)],
 )
 def test_aes_gcm_refuses_other_sizes(key: int, iv: int, tag: int) -> None:
@@ -381,7 +419,9 @@ def test_aes_gcm_decrypt_refuses_a_flipped_bit_anywhere(forged: str) -> None:
     given[forged] = bytes([given[forged][0] ^ 1]) + given[forged][1:]
     sealed = given["ciphertext"]
     with refused("decryption_failed"):
-        primitives.aes_gcm_decrypt(given["key"], given["iv"], sealed, given["aad"], given["tag"], len(sealed))
+        primitives.aes_gcm_decrypt(
+            given["key"], given["iv"], sealed, given["aad"], given["tag"], len(sealed)
+        )
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 31, 32, 1000])
@@ -406,4 +446,6 @@ def test_chacha20_poly1305_comes_back() -> None:
 def test_chacha20_poly1305_refuses_a_forgery() -> None:
     sealed = primitives.chacha20_poly1305_encrypt(b"k" * 32, b"n" * 12, b"plain")
     with refused("decryption_failed"):
-        primitives.chacha20_poly1305_decrypt(b"k" * 32, b"n" * 12, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        primitives.chacha20_poly1305_decrypt(
+            b"k" * 32, b"n" * 12, sealed[:-1] + bytes([sealed[-1] ^ 1])
+        )

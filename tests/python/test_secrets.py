@@ -56,7 +56,9 @@ def test_a_crash_says_what_and_where_and_no_more(body: str) -> None:
 
 
 def test_the_replies_before_a_crash_are_delivered() -> None:
-    ended = python(*crash("raise ValueError"), stdin=request("before", "init") + request(1, "sha256", b""))
+    ended = python(
+        *crash("raise ValueError"), stdin=request("before", "init") + request(1, "sha256", b"")
+    )
     assert msgpack.packb(["before", codec.atom("ok")]) in ended.stdout
     assert "ValueError at <string>:" in ended.stderr
 

@@ -87,7 +87,9 @@ def test_parties_that_do_not_agree_are_seen(
     assert "x3dh, both sides                    FAILED (ArithmeticError)" in failures(capsys)
 
 
-def test_a_message_read_wrongly_is_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_read_wrongly_is_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(double_ratchet, "decrypt", lambda session, _: (b"wrong", session))
     monkeypatch.setattr(static_session, "decrypt_message", lambda *_: b"wrong")
     assert [line.split("  ")[0] for line in failures(capsys)] == [

@@ -63,9 +63,16 @@ def test_a_new_session_is_zero_but_for_its_prefix_and_the_initialized_flag() -> 
 
 def test_the_initiator_s_first_session(parties: Parties) -> None:
     alice = parties.alice
-    private, public = blob.field(alice, "ratchet private key"), blob.field(alice, "ratchet public key")
-    local, remote = map(primitives.ed25519_pk_to_curve25519, (parties.alice_identity, parties.bob_identity))
-    keys = primitives.hkdf_sha256(primitives.x25519(private, remote), parties.secret[:32], b"DR-RK", 96)
+    private, public = (
+        blob.field(alice, "ratchet private key"),
+        blob.field(alice, "ratchet public key"),
+    )
+    local, remote = map(
+        primitives.ed25519_pk_to_curve25519, (parties.alice_identity, parties.bob_identity)
+    )
+    keys = primitives.hkdf_sha256(
+        primitives.x25519(private, remote), parties.secret[:32], b"DR-RK", 96
+    )
     assert primitives.x25519(private, b"\x09" + bytes(31)) == public
     expected = {
         "magic": b"1SRD",
@@ -91,7 +98,9 @@ def test_the_initiator_s_first_session(parties: Parties) -> None:
 
 
 def test_the_responder_s_first_session(parties: Parties) -> None:
-    local, remote = map(primitives.ed25519_pk_to_curve25519, (parties.bob_identity, parties.alice_identity))
+    local, remote = map(
+        primitives.ed25519_pk_to_curve25519, (parties.bob_identity, parties.alice_identity)
+    )
     expected = {
         "magic": b"1SRD",
         "version": b"\x01\x00",
@@ -113,7 +122,9 @@ def test_the_responder_s_first_session(parties: Parties) -> None:
 
 def test_a_sent_message_moves_the_chain_and_the_number_alone(parties: Parties) -> None:
     _, after = double_ratchet.encrypt(parties.alice, b"")
-    changed = {name for name in blob.FIELDS if blob.field(after, name) != blob.field(parties.alice, name)}
+    changed = {
+        name for name in blob.FIELDS if blob.field(after, name) != blob.field(parties.alice, name)
+    }
     assert changed == {"sending chain key", "sending number"}
     assert blob.number(after, "sending number") == 1
 
@@ -172,13 +183,17 @@ def test_every_other_byte_is_carried_through(noise: bytes) -> None:
     given = NEW[:8] + (noise * 121)[: blob.SIZE - 8]
     given = blob.replaced(blob.replaced(given, "initialized", b"\x01"), "may send", b"\x01")
     given = blob.replaced(
-        given, "slots", b"".join(slot._replace(occupied=slot.occupied & 1).pack() for slot in blob.slots(given))
+        given,
+        "slots",
+        b"".join(slot._replace(occupied=slot.occupied & 1).pack() for slot in blob.slots(given)),
     )
     assert session.seal(session.open_session(given)) == given
 
 
 def test_a_call_carries_the_bytes_of_no_field_through(parties: Parties) -> None:
-    given = blob.with_slots(blob.replaced(parties.alice, "zero", b"\x12\x34"), [Slot(KEY_A, 1, KEY_B, 5, 0, b"pad")])
+    given = blob.with_slots(
+        blob.replaced(parties.alice, "zero", b"\x12\x34"), [Slot(KEY_A, 1, KEY_B, 5, 0, b"pad")]
+    )
     _, after = double_ratchet.encrypt(given, b"")
     assert blob.field(after, "zero") == b"\x12\x34"
     assert blob.slots(after) == blob.slots(given)
@@ -195,7 +210,10 @@ def test_a_number_wraps_at_32_bits() -> None:
 
 
 def test_a_key_goes_into_the_first_free_slot() -> None:
-    state = opened([Slot(KEY_A, 0, KEY_A, 1, 1), Slot(KEY_A, 1, KEY_A, 2, 0), Slot(KEY_A, 2, KEY_A, 3, 1)], clock=3)
+    state = opened(
+        [Slot(KEY_A, 0, KEY_A, 1, 1), Slot(KEY_A, 1, KEY_A, 2, 0), Slot(KEY_A, 2, KEY_A, 3, 1)],
+        clock=3,
+    )
     session.store_skipped_key(state, KEY_B, 9, MESSAGE_KEY)
     assert blob.slots(bytes(state))[1] == Slot(KEY_B, 9, MESSAGE_KEY, 4, 1)
     assert blob.number(bytes(state), "clock") == 4
@@ -214,7 +232,9 @@ def test_with_no_slot_free_a_key_goes_over_the_oldest() -> None:
 def test_of_several_oldest_the_first_is_overwritten() -> None:
     state = opened(full([5] * 30 + [4] * 66))
     session.store_skipped_key(state, KEY_B, 9, MESSAGE_KEY)
-    assert [index for index, slot in enumerate(blob.slots(bytes(state))) if slot.header_key == KEY_B] == [30]
+    assert [
+        index for index, slot in enumerate(blob.slots(bytes(state))) if slot.header_key == KEY_B
+    ] == [30]
 
 
 def test_clocks_compare_unsigned_and_by_all_their_bytes() -> None:
@@ -255,7 +275,13 @@ def test_taking_a_key_forgets_it_but_leaves_clock_and_padding() -> None:
 
 
 def test_a_key_is_taken_by_header_key_and_number() -> None:
-    state = opened([Slot(KEY_A, 3, b"1" * 32, 1, 1), Slot(KEY_B, 4, b"2" * 32, 2, 1), Slot(KEY_A, 4, b"3" * 32, 3, 1)])
+    state = opened(
+        [
+            Slot(KEY_A, 3, b"1" * 32, 1, 1),
+            Slot(KEY_B, 4, b"2" * 32, 2, 1),
+            Slot(KEY_A, 4, b"3" * 32, 3, 1),
+        ]
+    )
     assert session.take_skipped_key(state, KEY_A, 4) == b"3" * 32
     assert session.take_skipped_key(state, KEY_B, 3) is None
 
@@ -272,7 +298,13 @@ def test_of_two_equal_slots_the_first_is_taken() -> None:
 
 def test_a_key_is_found_at_the_begin_of_a_slot_only() -> None:
     wanted = KEY_A + (3).to_bytes(4, "little")
-    decoy = Slot(bytes(20) + wanted[:12], int.from_bytes(wanted[12:16], "little"), wanted[16:] + bytes(12), 1, 1)
+    decoy = Slot(
+        bytes(20) + wanted[:12],
+        int.from_bytes(wanted[12:16], "little"),
+        wanted[16:] + bytes(12),
+        1,
+        1,
+    )
     state = opened([decoy, decoy, Slot(KEY_A, 3, MESSAGE_KEY, 2, 1)])
     assert session.take_skipped_key(state, KEY_A, 3) == MESSAGE_KEY
 

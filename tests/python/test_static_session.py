@@ -13,7 +13,9 @@ SESSION = bytes(range(64))
 
 
 def test_both_sides_have_the_same_key() -> None:
-    (one_public, one), (other_public, other) = (primitives.generate_curve25519_keypair() for _ in range(2))
+    (one_public, one), (other_public, other) = (
+        primitives.generate_curve25519_keypair() for _ in range(2)
+    )
     first = static_session.create_session(one, other_public)
     second = static_session.create_session(other, one_public)
     assert len(first) == len(second) == 64
@@ -24,7 +26,10 @@ def test_both_sides_have_the_same_key() -> None:
 def test_the_key_is_blake2b_of_the_shared_secret() -> None:
     private, public = bytes([1] * 32), bytes([9] + [0] * 31)
     shared = primitives.x25519(private, public)
-    assert static_session.create_session(private, public)[:32] == hashlib.blake2b(shared, digest_size=32).digest()
+    assert (
+        static_session.create_session(private, public)[:32]
+        == hashlib.blake2b(shared, digest_size=32).digest()
+    )
 
 
 @given(plaintext=st.binary(max_size=200))

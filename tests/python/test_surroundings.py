@@ -76,7 +76,10 @@ def test_it_leaves_no_core_dump() -> None:
 @ON_LINUX
 def test_it_is_not_to_be_traced() -> None:
     get_dumpable = 3  # prctl(2)
-    assert said_inside(f"import ctypes\nanswer = ctypes.CDLL(None).prctl({get_dumpable}, 0, 0, 0, 0)") == 0
+    assert (
+        said_inside(f"import ctypes\nanswer = ctypes.CDLL(None).prctl({get_dumpable}, 0, 0, 0, 0)")
+        == 0
+    )
 
 
 @ON_LINUX
@@ -133,7 +136,9 @@ def test_it_answers_every_operation_where_no_file_can_be_opened_or_written() -> 
     from resource import RLIMIT_FSIZE, RLIMIT_NOFILE, prlimit
 
     assert {call.operation for call in recorded()} | {"x25519", "hkdf_sha256"} >= OPERATIONS.keys()
-    beside_the_nif = request(0, "x25519", bytes(32), bytes(32)) + request(0, "hkdf_sha256", b"", b"", b"", 1)
+    beside_the_nif = request(0, "x25519", bytes(32), bytes(32)) + request(
+        0, "hkdf_sha256", b"", b"", b"", 1
+    )
     with worker() as child:
         prlimit(child.process.pid, RLIMIT_NOFILE, (1, 1))  # poll(2) needs one
         prlimit(child.process.pid, RLIMIT_FSIZE, (0, 0))
@@ -177,14 +182,24 @@ def test_it_opens_nothing_and_connects_nowhere_while_it_serves() -> None:
 
 def test_the_watch_for_open_files_sees_them() -> None:
     opens = "import os\nos.close(os.open(os.devnull, os.O_WRONLY))\nanswer = 0"
-    ended = python(*code(AUDITED.partition("from signal_port")[0], opens, "sys.stderr.write(' '.join(seen))"))
+    ended = python(
+        *code(AUDITED.partition("from signal_port")[0], opens, "sys.stderr.write(' '.join(seen))")
+    )
     assert ended.stderr == "open"
 
 
 # --- Modules and the current folder ---
 
 PLANT = "import os\nos.write(2, b'planted ' + __name__.encode() + b'\\n')\n"
-PLANTED = ["cryptography", "erlang", "msgpack", "resource", "sitecustomize", "usercustomize", "signal_port"]
+PLANTED = [
+    "cryptography",
+    "erlang",
+    "msgpack",
+    "resource",
+    "sitecustomize",
+    "usercustomize",
+    "signal_port",
+]
 
 
 def plant(folder: Path) -> None:
@@ -217,11 +232,15 @@ def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_no_module_of_the_folder_or_of_the_environment_is_imported_and_nothing_is_written(tmp_path: Path) -> None:
+def test_no_module_of_the_folder_or_of_the_environment_is_imported_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
     surroundings = planted_everywhere(tmp_path)
     before = files(tmp_path)
     command = [sys.executable, *AS_THE_VM]
-    ended = subprocess.run(command, input=INIT, capture_output=True, timeout=60, check=False, **surroundings)
+    ended = subprocess.run(
+        command, input=INIT, capture_output=True, timeout=60, check=False, **surroundings
+    )
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert terms(ended.stdout)[1:] == [["tag", OK]]
     assert files(tmp_path) == before
@@ -231,7 +250,12 @@ def test_what_was_planted_would_be_imported_without_isolation(tmp_path: Path) ->
     surroundings = planted_everywhere(tmp_path)
     command = [sys.executable, "-B", "-c", "import msgpack"]
     ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, **surroundings
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        **surroundings,
     )
     assert b"planted msgpack" in ended.stderr
 
@@ -273,7 +297,9 @@ def test_interrupts_between_requests_change_no_answer() -> None:
     assert (ended.status, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("begun", [b"", INIT, INIT * 1000], ids=["nothing", "a request", "a thousand"])
+@pytest.mark.parametrize(
+    "begun", [b"", INIT, INIT * 1000], ids=["nothing", "a request", "a thousand"]
+)
 def test_it_ends_as_soon_as_its_input_is_closed(begun: bytes) -> None:
     with worker() as child:
         child.send(begun)
@@ -321,7 +347,10 @@ CRASHES = {
     ),
     "too deep": ("raise RecursionError(data)", "RecursionError"),
     "really too deep": ("function(data)", "RecursionError"),
-    "a panic below": ("class PanicException(BaseException): pass\nraise PanicException(data)", "PanicException"),
+    "a panic below": (
+        "class PanicException(BaseException): pass\nraise PanicException(data)",
+        "PanicException",
+    ),
     "an exit": ("raise SystemExit(data.decode())", "SystemExit"),
     "an interrupt": ("raise KeyboardInterrupt(data)", "KeyboardInterrupt"),
 }
@@ -341,7 +370,9 @@ def test_a_crash_says_its_kind_and_no_secret(lines: str, kind: str) -> None:
 def test_a_worker_without_memory_for_a_long_call_says_no_secret() -> None:
     from resource import RLIMIT_AS, prlimit
 
-    long = framed(msgpack.packb([1, "encrypt_message", [SECRET.encode() * 5, SECRET.encode() * 2**21]]))
+    long = framed(
+        msgpack.packb([1, "encrypt_message", [SECRET.encode() * 5, SECRET.encode() * 2**21]])
+    )
     with worker() as child:
         size = int(status_of(child)["VmSize"].split()[0]) * 1024 + 48 * 1024 * 1024
         prlimit(child.process.pid, RLIMIT_AS, (size, size))

@@ -14,7 +14,20 @@ from typing import Any
 import erlang
 import msgpack
 import pytest
-from child import TIMEOUT, WORKER, Child, Ended, batch, code, framed, frames, python, request, serve, terms
+from child import (
+    TIMEOUT,
+    WORKER,
+    Child,
+    Ended,
+    batch,
+    code,
+    framed,
+    frames,
+    python,
+    request,
+    serve,
+    terms,
+)
 from erlang import OtpErlangAtom, OtpErlangBinary
 from held import binaries
 
@@ -37,7 +50,10 @@ def served(folder: Path, stream: bytes, **options: Any) -> bytes:
     """Return what a worker of this process answers to a whole stream. It comes from a file, so that nothing waits."""
     requests, replies = folder / "requests", folder / "replies"
     requests.write_bytes(stream)
-    source, sink = os.open(requests, os.O_RDONLY), os.open(replies, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    source, sink = (
+        os.open(requests, os.O_RDONLY),
+        os.open(replies, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    )
     try:
         Worker(source, sink, **options).serve()
     finally:
@@ -83,7 +99,9 @@ def test_a_request_is_answered_before_the_next_comes() -> None:
 
 def test_many_requests_in_one_write_are_all_answered_in_order() -> None:
     ended = serve(b"".join(request(number, "sha256", b"%d" % number) for number in range(2000)))
-    assert terms(ended.stdout)[1:] == [[number, [OK, primitives.sha256(b"%d" % number)]] for number in range(2000)]
+    assert terms(ended.stdout)[1:] == [
+        [number, [OK, primitives.sha256(b"%d" % number)]] for number in range(2000)
+    ]
     assert ended.status == 0
 
 
@@ -103,7 +121,9 @@ def test_a_long_request_is_answered() -> None:
 
 
 def test_a_long_reply_is_written_whole() -> None:
-    ended = serve(request(0, "aes_gcm_encrypt", bytes(32), bytes(12), bytes(3_000_000), b"", 16) + INIT)
+    ended = serve(
+        request(0, "aes_gcm_encrypt", bytes(32), bytes(12), bytes(3_000_000), b"", 16) + INIT
+    )
     (_, long), short = terms(ended.stdout)[1:]
     assert len(long[1]) == 3_000_000
     assert short == ["tag", OK]
@@ -136,7 +156,9 @@ def test_a_reply_over_what_a_pipe_holds_waits_for_its_reader() -> None:
         assert child.receive() == ["tag", OK]
 
 
-def test_what_a_pipe_takes_in_pieces_is_written_to_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_a_pipe_takes_in_pieces_is_written_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     operation, key, rest = answer_of(2 * LONG)
     stream = INIT + request("long", operation, key, *rest) + INIT
     whole = served(tmp_path, stream)
@@ -146,7 +168,9 @@ def test_what_a_pipe_takes_in_pieces_is_written_to_its_end(monkeypatch: pytest.M
 
 
 def test_a_refusal_is_an_answer() -> None:
-    ended = serve(request(1, "sign_data", b"", b"") + request(2, "no_such", b"") + request(3, "sha256") + INIT)
+    ended = serve(
+        request(1, "sign_data", b"", b"") + request(2, "no_such", b"") + request(3, "sha256") + INIT
+    )
     assert terms(ended.stdout)[1:] == [
         [1, [ERROR, atom("invalid_private_key")]],
         [2, [ERROR, atom("unknown_operation")]],
@@ -156,7 +180,9 @@ def test_a_refusal_is_an_answer() -> None:
 
 
 def test_each_request_is_answered_in_its_own_codec() -> None:
-    etf = erlang.term_to_binary((7, erlang.OtpErlangAtom("sha256"), [erlang.OtpErlangBinary(b"abc")]))
+    etf = erlang.term_to_binary(
+        (7, erlang.OtpErlangAtom("sha256"), [erlang.OtpErlangBinary(b"abc")])
+    )
     _, first, second, third = frames(serve(INIT + framed(etf) + INIT).stdout)
     assert first == third == msgpack.packb(["tag", OK])
     digest = erlang.OtpErlangBinary(primitives.sha256(b"abc"))
@@ -217,7 +243,9 @@ def test_a_batch_is_answered_by_one_frame_in_order() -> None:
 
 
 def test_a_batch_of_etf_is_answered_by_one_frame_in_order() -> None:
-    _, reply, _ = frames(serve(etf_batch(7, *(("sha256", [b"%d" % number]) for number in range(1000))) + INIT).stdout)
+    _, reply, _ = frames(
+        serve(etf_batch(7, *(("sha256", [b"%d" % number]) for number in range(1000))) + INIT).stdout
+    )
     tag, answers = erlang.binary_to_term(reply)
     assert tag == 7
     digests = (OtpErlangBinary(primitives.sha256(b"%d" % number)) for number in range(1000))
@@ -231,12 +259,20 @@ def test_an_empty_batch_is_answered() -> None:
 
 
 def test_a_batch_with_errors_nested_batches_and_good_calls_is_answered() -> None:
-    ended = serve(batch(7, ("init", []), ("sign_data", [b"", b""]), ("batch", []), ("sha256", []), ("init", [])))
-    refusals = [[ERROR, atom(name)] for name in ("invalid_private_key", "unknown_operation", "badarg")]
+    ended = serve(
+        batch(
+            7, ("init", []), ("sign_data", [b"", b""]), ("batch", []), ("sha256", []), ("init", [])
+        )
+    )
+    refusals = [
+        [ERROR, atom(name)] for name in ("invalid_private_key", "unknown_operation", "badarg")
+    ]
     assert terms(ended.stdout)[1:] == [[7, [OK, *refusals, OK]]]
 
 
-@pytest.mark.parametrize("calls", [[1], [["init"]], [["init", []], ["init", [], []]], [{}]], ids=repr)
+@pytest.mark.parametrize(
+    "calls", [[1], [["init"]], [["init", []], ["init", [], []]], [{}]], ids=repr
+)
 def test_a_malformed_batch_is_badarg_and_the_next_request_is_answered(calls: list[Any]) -> None:
     ended = serve(request(7, "batch", *calls) + INIT)
     assert terms(ended.stdout)[1:] == [[7, [ERROR, atom("badarg")]], ["tag", OK]]
@@ -262,7 +298,9 @@ def test_a_batch_of_etf_whose_answers_are_over_the_limit_is_too_large_as_a_whole
 
 # --- Waiting awake ---
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="what a process does is read in /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="what a process does is read in /proc"
+)
 
 
 def busy_child(microseconds: int) -> Child:
@@ -285,8 +323,17 @@ def stays_awake(child: Child) -> bool:
 def test_a_worker_that_waits_awake_answers_the_same() -> None:
     operation, key, rest = answer_of(3 * LONG)
     requests = [request(number, "sha256", b"%d" % number) for number in range(200)]
-    stream = b"".join([*requests, request("long", operation, key, *rest), batch(1, ("init", [])), request(2, "no")])
-    assert terms(serve(stream, str(MAX_FRAME), "1000").stdout)[1:] == terms(serve(stream).stdout)[1:]
+    stream = b"".join(
+        [
+            *requests,
+            request("long", operation, key, *rest),
+            batch(1, ("init", [])),
+            request(2, "no"),
+        ]
+    )
+    assert (
+        terms(serve(stream, str(MAX_FRAME), "1000").stdout)[1:] == terms(serve(stream).stdout)[1:]
+    )
 
 
 def test_a_worker_that_waits_awake_answers_one_request_after_the_other() -> None:
@@ -396,14 +443,18 @@ def test_nothing_is_spent_on_requests_that_come_slowly(monkeypatch: pytest.Monke
     assert yields_before_each_read(monkeypatch, sleep=1000) == [0, 0, 0, 0, 0]
 
 
-def test_after_a_request_that_came_fast_it_waits_as_long_as_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_request_that_came_fast_it_waits_as_long_as_it_was_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert yields_before_each_read(monkeypatch, sleep=999) == [0, 10, 0, 10, 0]
 
 
 # --- Ends ---
 
 
-@pytest.mark.parametrize("rest", [b"\0", b"\0\0\0", b"\0\0\0\x05", b"\0\0\0\x05abcd"], ids=bytes.hex)
+@pytest.mark.parametrize(
+    "rest", [b"\0", b"\0\0\0", b"\0\0\0\x05", b"\0\0\0\x05abcd"], ids=bytes.hex
+)
 def test_a_pipe_closed_inside_a_frame_ends_it_after_the_replies_before(rest: bytes) -> None:
     ended = serve(INIT + rest)
     assert terms(ended.stdout)[1:] == [["tag", OK]]
@@ -411,7 +462,9 @@ def test_a_pipe_closed_inside_a_frame_ends_it_after_the_replies_before(rest: byt
     assert "closed inside a frame" in the_one_line(ended)
 
 
-INIT_TERM = bytes(erlang.term_to_binary((1, erlang.OtpErlangAtom("init"), [])))[1:]  # without the version
+INIT_TERM = bytes(erlang.term_to_binary((1, erlang.OtpErlangAtom("init"), [])))[
+    1:
+]  # without the version
 GARBAGE = {
     "text": b"GET / HTTP/1.1",
     "unused byte": b"\xc1",
@@ -433,7 +486,9 @@ def test_a_frame_of_garbage_ends_it_after_the_replies_before(payload: bytes) -> 
 def test_a_tag_too_deep_to_go_back_ends_it_after_the_replies_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def too_deep(_: Any) -> bytes:  # how deep that is, and whether it can be decoded then, depends on the Python
+    def too_deep(
+        _: Any,
+    ) -> bytes:  # how deep that is, and whether it can be decoded then, depends on the Python
         raise RecursionError
 
     monkeypatch.setattr(erlang, "term_to_binary", too_deep)
@@ -502,9 +557,13 @@ KEPT_REQUESTS = {
     "one": request(SECRET, "sha256", SECRET),
     "many": request(SECRET, "sha256", SECRET) * 10,
     "batch": batch(SECRET, ("sha256", [SECRET]), ("hmac_sha256", [SECRET, SECRET])),
-    "etf": framed(bytes(erlang.term_to_binary((OtpErlangBinary(SECRET), OtpErlangAtom("init"), [])))),
+    "etf": framed(
+        bytes(erlang.term_to_binary((OtpErlangBinary(SECRET), OtpErlangAtom("init"), [])))
+    ),
     "long": request(SECRET, "sha256", SECRET + bytes(3 * LONG)),
-    "long answer": request(SECRET, "aes_gcm_encrypt", bytes(32), bytes(12), bytes(3 * LONG), SECRET, 16),
+    "long answer": request(
+        SECRET, "aes_gcm_encrypt", bytes(32), bytes(12), bytes(3 * LONG), SECRET, 16
+    ),
     "long tag": request(SECRET + bytes(3 * LONG), "init"),
     "refused": request(SECRET, "sign_data", SECRET, SECRET),
 }
@@ -521,7 +580,9 @@ def test_nothing_of_a_call_is_kept_while_the_next_is_waited_for(
     assert not any(SECRET in data for data in held[-1])
 
 
-def test_what_is_held_is_seen_by_these_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_held_is_seen_by_these_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held: list[list[bytes]] = []
     at_each_read(monkeypatch, lambda: held.append(held_by_the_worker()))
     with pytest.raises(ProtocolError):
@@ -535,12 +596,16 @@ def test_no_memory_of_a_call_is_kept_while_the_next_is_waited_for(
     operation: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # sha512 answers with what it is given: a long answer to a long request.
-    monkeypatch.setitem(OPERATIONS, "sha512", OPERATIONS["sha512"]._replace(function=lambda data: data + b"!"))
+    monkeypatch.setitem(
+        OPERATIONS, "sha512", OPERATIONS["sha512"]._replace(function=lambda data: data + b"!")
+    )
     calls = {
         "sha256": request(0, "sha256", bytes(size)),
         "sha512": request(0, "sha512", bytes(size)),
         "etf": framed(
-            bytes(erlang.term_to_binary((0, OtpErlangAtom("sha512"), [OtpErlangBinary(bytes(size))]))),
+            bytes(
+                erlang.term_to_binary((0, OtpErlangAtom("sha512"), [OtpErlangBinary(bytes(size))]))
+            ),
         ),
     }
     kept: list[int] = []
@@ -555,9 +620,13 @@ def test_no_memory_of_a_call_is_kept_while_the_next_is_waited_for(
     assert kept[-1] - kept[0] < 20_000
 
 
-def test_a_long_reply_is_in_memory_once_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_reply_is_in_memory_once_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     size = 16 * PIPE_SIZE
-    monkeypatch.setitem(OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=lambda data: bytes(size)))
+    monkeypatch.setitem(
+        OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=lambda data: bytes(size))
+    )
     before: list[int] = []
     at_each_read(monkeypatch, lambda: before.append(tracemalloc.get_traced_memory()[0]))
     written: list[int] = []
@@ -625,6 +694,8 @@ def test_its_streams_may_be_files(busy_wait: str, tmp_path: Path) -> None:
     requests.write_bytes(stream)
     with requests.open("rb") as source, replies.open("wb") as sink:
         command = [sys.executable, *WORKER, str(MAX_FRAME), busy_wait]
-        ended = subprocess.run(command, stdin=source, stdout=sink, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
+        ended = subprocess.run(
+            command, stdin=source, stdout=sink, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False
+        )
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert terms(replies.read_bytes())[1:] == [["tag", OK], [1, [OK, primitives.sha256(b"abc")]]]

@@ -31,7 +31,9 @@ def bundle_signed(signed_pre_key: bytes, one_time: bytes = b"") -> bytes:
     return BOB + signed_pre_key + primitives.sign_data(BOB_SECRET, signed_pre_key) + one_time
 
 
-@pytest.mark.parametrize(("one_time", "private"), [(b"", b""), (ONE_TIME, ONE_TIME_PRIVATE)], ids=["without", "with"])
+@pytest.mark.parametrize(
+    ("one_time", "private"), [(b"", b""), (ONE_TIME, ONE_TIME_PRIVATE)], ids=["without", "with"]
+)
 def test_both_sides_agree(one_time: bytes, private: bytes) -> None:
     secret, ephemeral = x3dh.initiate(ALICE_SECRET, BUNDLE + one_time)
     assert (len(secret), len(ephemeral)) == (96, 32)
@@ -61,7 +63,9 @@ def test_the_secret_is_derived_as_the_contract_says() -> None:
 
 def test_only_the_seed_of_an_identity_counts() -> None:
     secret, ephemeral = x3dh.initiate(ALICE_SECRET[:32] + bytes(32), BUNDLE)
-    assert x3dh.respond(BOB_SECRET[:32] + bytes(32), SIGNED_PRIVATE, b"", ALICE, ephemeral) == secret
+    assert (
+        x3dh.respond(BOB_SECRET[:32] + bytes(32), SIGNED_PRIVATE, b"", ALICE, ephemeral) == secret
+    )
 
 
 def test_a_signed_pre_key_is_signed_and_belongs_together() -> None:
@@ -105,7 +109,9 @@ def test_a_flipped_bit_of_a_bundle_is_refused(place: int) -> None:
 
 def test_a_bundle_of_a_small_order_identity_is_refused() -> None:
     neutral = b"\x01" + bytes(31)
-    signature = b"\x58" + b"\x66" * 31 + b"\x01" + bytes(31)  # R = B, S = 1: the plain equation holds
+    signature = (
+        b"\x58" + b"\x66" * 31 + b"\x01" + bytes(31)
+    )  # R = B, S = 1: the plain equation holds
     with refused("signature_verification_failed"):
         x3dh.initiate(ALICE_SECRET, neutral + SIGNED + signature)
 

@@ -41,7 +41,9 @@ class Recorded(NamedTuple):
 def recorded() -> tuple[Recorded, ...]:
     """Return every recorded answer, in the order of the file."""
     with gzip.open(FOLDER / "nif-vectors.jsonl.gz", "rt") as lines:
-        return tuple(_recorded(position, json.loads(line)) for position, line in enumerate(lines, 1))
+        return tuple(
+            _recorded(position, json.loads(line)) for position, line in enumerate(lines, 1)
+        )
 
 
 def binaries(term: Any) -> Iterator[bytes]:

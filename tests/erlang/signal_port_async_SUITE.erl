@@ -1,5 +1,5 @@
 %% Calls in flight: the answers come, in any order; what is given up, or whose caller has gone, leaves nothing.
--module(signal_port_request_SUITE).
+-module(signal_port_async_SUITE).
 -compile([export_all, nowarn_export_all]).
 -behaviour(gen_server).
 
@@ -212,11 +212,11 @@ a_killed_carrier_is_unavailable(Config) ->
 %% As a NIF that refuses its arguments would have it.
 a_failing_carrier_is_badarg(_) ->
     Fails = fun() -> error(badarg) end,
-    Id = signal_port_request:send(Fails),
-    {badarg, _} = catch_error(fun() -> signal_port_request:receive_response(Id, ?PATIENT) end),
-    Other = signal_port_request:send(Fails),
+    Id = signal_port_async:send(Fails),
+    {badarg, _} = catch_error(fun() -> signal_port_async:receive_response(Id, ?PATIENT) end),
+    Other = signal_port_async:send(Fails),
     Message = receive {'DOWN', _, process, _, _} = Down -> Down after ?PATIENT -> error(no_message) end,
-    {badarg, _} = catch_error(fun() -> signal_port_request:check_response(Message, Other) end).
+    {badarg, _} = catch_error(fun() -> signal_port_async:check_response(Message, Other) end).
 
 catch_error(Fun) ->
     try Fun() of

@@ -8,4 +8,4 @@ for old in "$to"/*.py; do
     [ -e "$from/${old##*/}" ] || rm -f "$old"
 done
 cp -p "$from"/*.py "$to"  # with their times: compiled files beside them stay good
-cp -p erlang/install.sh priv/install
+cp -p scripts/install.sh priv/install

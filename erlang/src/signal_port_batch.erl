@@ -9,7 +9,7 @@
 -define(FRAMES_IN_FLIGHT, 2).     % for each worker: one that it works at, and one for it to go on with
 
 %% @doc The answers, in the order of the requests.
--spec call([signal_port_wire:request()]) -> [term()].
+-spec call([signal_port_codec:request()]) -> [term()].
 call(Requests) ->
     Workers = max(1, length(signal_port_pool:workers())),
     Share = (length(Requests) + Workers - 1) div Workers,
@@ -39,17 +39,17 @@ more(Requests, _Length, _Bytes) ->
 
 %% Waits for the oldest frame, then sends another.
 collect(InFlight, [Frame | Frames], Room) when Room > 0 ->
-    collect(InFlight ++ [signal_port_request:send(fun() -> answers(Frame) end)], Frames, Room - 1);
+    collect(InFlight ++ [signal_port_async:send(fun() -> answers(Frame) end)], Frames, Room - 1);
 collect([Oldest | InFlight], Frames, Room) ->
-    {reply, Answers} = signal_port_request:receive_response(Oldest, infinity),
+    {reply, Answers} = signal_port_async:receive_response(Oldest, infinity),
     Answers ++ collect(InFlight, Frames, Room + 1);
 collect([], [], _Room) ->
     [].
 
 answers([Request]) ->
-    [signal_port_call:call(Request)];
+    [signal_port_dispatch:call(Request)];
 answers(Requests) ->
-    case signal_port_call:call(signal_port_wire:batch(Requests)) of
+    case signal_port_dispatch:call(signal_port_codec:batch(Requests)) of
         Answers when tuple_size(Answers) =:= length(Requests), element(1, Answers) =/= error ->
             tuple_to_list(Answers);
         {error, Why} when Why =:= too_large; Why =:= unavailable ->

@@ -24,7 +24,7 @@ choose(#{backend := Wanted, start_timeout := Timeout}) ->
             {nif, Ebins} = Installed,
             %% Whatever the child comes upon, it shall not probe in its turn.
             Args = ["-signal_port", "backend", "port", "-pa" | Ebins],
-            Outcome = outcome(signal_port_child:run(?MODULE, probe, Args, Timeout)),
+            Outcome = outcome(signal_port_child_vm:run(?MODULE, probe, Args, Timeout)),
             chosen(decide(Architecture, Wanted, Installed, Outcome), Outcome);
         Choice ->
             chosen(Choice, unknown)
@@ -69,7 +69,7 @@ decide(_, nif, {nif, _}, {sick, What}) ->
     {error, "signal_port's option backend is nif, and " ++ What ++ ": set backend to auto or port"}.
 
 outcome({returned, Outcome}) -> Outcome;
-outcome(Other) -> {sick, "loading it " ++ signal_port_child:describe(Other)}.
+outcome(Other) -> {sick, "loading it " ++ signal_port_child_vm:describe(Other)}.
 
 %% @doc What is on the code path, looked at and not loaded.
 -spec installed() -> installed().
@@ -123,7 +123,7 @@ version() ->
 
 %% The modules that answer the operations. What no release 0.3 has may be missing; the port answers it then.
 operations() ->
-    [{Operation, Module} || {Operation, Arity} <- signal_port_wire:operations(),
+    [{Operation, Module} || {Operation, Arity} <- signal_port_codec:operations(),
                             Module <- module(Operation, Arity)].
 
 module(Operation, Arity) ->

@@ -34,7 +34,7 @@ main() ->
 %% --- The checks ---
 
 child(Function, Args) ->
-    signal_port_child:run(?MODULE, Function, Args, ?TIMEOUT).
+    signal_port_child_vm:run(?MODULE, Function, Args, ?TIMEOUT).
 
 %% The port is tried as it is configured here.
 environment() ->
@@ -70,7 +70,7 @@ nif() ->
         drop_in ->
             check(nif, {returned, {absent, "the one on the code path is the drop-in, which has no NIF"}});
         {nif, Ebins} ->
-            check(nif, case signal_port_child:run(signal_port_backend, probe, ["-pa" | Ebins], ?TIMEOUT) of
+            check(nif, case signal_port_child_vm:run(signal_port_backend, probe, ["-pa" | Ebins], ?TIMEOUT) of
                            {returned, {healthy, _}} -> {returned, {passed, "loaded, and answered well"}};
                            {returned, {sick, What}} -> {returned, {failed, What}};
                            Other -> Other
@@ -103,7 +103,7 @@ times(Began, {ok, _}) ->
 check(Check, {returned, {Result, Seen}}) ->
     #{check => Check, result => Result, seen => Seen};
 check(Check, Outcome) ->
-    #{check => Check, result => failed, seen => signal_port_child:describe(Outcome)}.
+    #{check => Check, result => failed, seen => signal_port_child_vm:describe(Outcome)}.
 
 result(Check, Checks) ->
     hd([Result || #{check := Found, result := Result} <- Checks, Found =:= Check]).

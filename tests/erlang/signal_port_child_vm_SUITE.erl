@@ -1,6 +1,6 @@
 %% A child VM: what it returned, or what became of it, and what it leaves behind. The children call functions of this
 %% module.
--module(signal_port_child_SUITE).
+-module(signal_port_child_vm_SUITE).
 -compile([export_all, nowarn_export_all]).
 
 -define(TIMEOUT, 30_000).     % milliseconds; far more than a child takes
@@ -47,7 +47,7 @@ run(Function, Args) ->
     run(Function, Args, ?TIMEOUT).
 
 run(Function, Args, Milliseconds) ->
-    signal_port_child:run(?MODULE, Function, ["-pa", filename:dirname(code:which(?MODULE)) | Args], Milliseconds).
+    signal_port_child_vm:run(?MODULE, Function, ["-pa", filename:dirname(code:which(?MODULE)) | Args], Milliseconds).
 
 %% --- Returned ---
 
@@ -199,7 +199,7 @@ finds_the_answer_amid_noise(_) ->
 
 %% What is said has no end of line, and somebody goes on saying it.
 child_is_noisy_and_returns() ->
-    io:put_chars("Loading the library... signal_port_child "),
+    io:put_chars("Loading the library... signal_port_child_vm "),
     spawn(fun Say() -> io:put_chars(" noise "), receive after 1 -> Say() end end),
     {amid, noise}.
 
@@ -305,7 +305,7 @@ child_crash_dump_seconds() ->
 %% --- In words ---
 
 describes_every_end(_) ->
-    [{Outcome, Words} = {Outcome, signal_port_child:describe(Outcome)}
+    [{Outcome, Words} = {Outcome, signal_port_child_vm:describe(Outcome)}
      || {Outcome, Words} <- [{{died, 139, <<>>}, "killed a child VM by signal 11 (SIGSEGV)"},
                              {{died, 132, <<>>}, "killed a child VM by signal 4 (SIGILL)"},
                              {{died, 134, <<>>}, "killed a child VM by signal 6 (SIGABRT)"},

@@ -1,6 +1,6 @@
 %% @private Calls to bytes and bytes to answers, in msgpack. Pure, and the only place that knows an operation's argument types;
 %% PROTOCOL.md is the specification. Nothing that comes from outside makes an atom: the answers' atoms are listed here.
--module(signal_port_wire).
+-module(signal_port_codec).
 
 -export([operations/0, request/2, batch/1, tag/1, reply/2, answer/1, notice/1]).
 -export_type([request/0]).

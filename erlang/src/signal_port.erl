@@ -36,7 +36,7 @@
 %% The application itself
 -export([info/0, child_spec/1, doctor/0]).
 
--export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, wire/0, pre_key_info/0,
+-export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, message/0, pre_key_info/0,
               key_id/0, uint32/0, bridge_error/0, operation/0, request_id/0, option/0]).
 
 -type key() :: <<_:256>>.
@@ -51,7 +51,7 @@
 %% Identity key (32), signed pre-key (32), its signature (64) and, if there is one, a one-time pre-key (32).
 -type session() :: binary().
 %% 7740 bytes, the NIF's own struct: a session of a node with the NIF goes on here, and back. It is secret.
--type wire() :: binary().
+-type message() :: binary().
 %% A message as it travels.
 -type uint32() :: 0..4294967295.
 %% An id as it travels in a PreKeySignalMessage.
@@ -64,7 +64,7 @@
 %% The errors that no NIF has.
 -type operation() :: atom().
 %% The name of any function here that answers a call, for example `dr_encrypt' or its short name `encrypt'.
--opaque request_id() :: signal_port_request:id().
+-opaque request_id() :: signal_port_async:id().
 %% A call in flight: what {@link send_request/2} returned.
 -type option() ::
     {backend, auto | port | nif} | {python, auto | file:filename_all()} | {pool_size, auto | pos_integer()}
@@ -75,12 +75,12 @@
 %% --- The short names, and what the NIF has not ---
 
 %% @doc Encrypts a message in a session: the short name of {@link dr_encrypt/2}.
--spec encrypt(session(), Plaintext :: binary()) -> {ok, {wire(), session()}} | {error, atom()}.
+-spec encrypt(session(), Plaintext :: binary()) -> {ok, {message(), session()}} | {error, atom()}.
 encrypt(Session, Plaintext) ->
     dr_encrypt(Session, Plaintext).
 
 %% @doc Decrypts a message in a session: the short name of {@link dr_decrypt/2}.
--spec decrypt(session(), wire()) -> {ok, {Plaintext :: binary(), session()}} | {error, atom()}.
+-spec decrypt(session(), message()) -> {ok, {Plaintext :: binary(), session()}} | {error, atom()}.
 decrypt(Session, Wire) ->
     dr_decrypt(Session, Wire).
 
@@ -154,13 +154,13 @@ dr_init(SharedSecret, LocalIdentity, RemoteIdentity, SelfSecret, Role) ->
 
 %% @doc Encrypts a message. Errors, in the order checked: `invalid_session_size', `invalid_session',
 %% `session_not_initialized', `must_receive_first'.
--spec dr_encrypt(session(), Plaintext :: binary()) -> {ok, {wire(), session()}} | {error, atom()}.
+-spec dr_encrypt(session(), Plaintext :: binary()) -> {ok, {message(), session()}} | {error, atom()}.
 dr_encrypt(Session, Plaintext) ->
     call(dr_encrypt, [Session, Plaintext]).
 
 %% @doc Encrypts a message and wraps it in a PreKeySignalMessage, which tells the responder the keys it needs for X3DH.
 %% Errors as of {@link dr_encrypt/2}; `badarg' where the base key has not 32 bytes or an id is not in 0..2^32-1.
--spec dr_encrypt_prekey(session(), Plaintext :: binary(), pre_key_info()) -> {ok, {wire(), session()}} | {error, atom()}.
+-spec dr_encrypt_prekey(session(), Plaintext :: binary(), pre_key_info()) -> {ok, {message(), session()}} | {error, atom()}.
 dr_encrypt_prekey(Session, Plaintext, PreKeyInfo) ->
     call(dr_encrypt_prekey, [Session, Plaintext, PreKeyInfo]).
 
@@ -168,14 +168,14 @@ dr_encrypt_prekey(Session, Plaintext, PreKeyInfo) ->
 %% keys of such messages are kept. Errors, in the order checked: as of {@link dr_encrypt/2} without
 %% `must_receive_first'; `message_too_short', `unsupported_version', `malformed_message'; `bad_mac' (forged, doubled or
 %% not of this session), `too_many_skipped', `dh_ratchet_failed', `decryption_failed'.
--spec dr_decrypt(session(), wire()) -> {ok, {Plaintext :: binary(), session()}} | {error, atom()}.
+-spec dr_decrypt(session(), message()) -> {ok, {Plaintext :: binary(), session()}} | {error, atom()}.
 dr_decrypt(Session, Wire) ->
     call(dr_decrypt, [Session, Wire]).
 
 %% @doc Takes a PreKeySignalMessage apart; the message inside is for {@link dr_decrypt/2}. Error: `malformed_message'.
--spec pksm_decode(wire()) ->
+-spec pksm_decode(message()) ->
     {ok, {RegistrationId :: uint32(), BaseKey :: key(), IdentityKey :: key(), OneTimePreKeyId :: uint32() | undefined,
-          SignedPreKeyId :: uint32(), wire()}}
+          SignedPreKeyId :: uint32(), message()}}
     | {error, atom()}.
 pksm_decode(PreKeyWire) ->
     call(pksm_decode, [PreKeyWire]).
@@ -291,10 +291,10 @@ send_request(Name, Args, Timeout) ->
     is_timeout(Timeout) orelse error(badarg),
     {Operation, _, Request} = checked({Name, Args}),
     Call = case signal_port_pool:nif(Operation) of
-        undefined -> fun() -> signal_port_call:call(Request, Timeout) end;
+        undefined -> fun() -> signal_port_dispatch:call(Request, Timeout) end;
         Module -> fun() -> by_nif(Module, Operation, Args) end
     end,
-    signal_port_request:send(fun() -> observed(Operation, Call) end).
+    signal_port_async:send(fun() -> observed(Operation, Call) end).
 
 %% @doc Waits for the answer of a request; at the latest its `call_timeout' is one.
 -spec receive_response(request_id()) -> {reply, Answer :: term()}.
@@ -304,12 +304,12 @@ receive_response(RequestId) ->
 %% @doc Waits for the answer, but no longer than these milliseconds: after `timeout' the request is given up.
 -spec receive_response(request_id(), timeout()) -> {reply, Answer :: term()} | timeout.
 receive_response(RequestId, Timeout) ->
-    signal_port_request:receive_response(RequestId, Timeout).
+    signal_port_async:receive_response(RequestId, Timeout).
 
 %% @doc Tells whether a message that a process has received brings the answer of this request; for a `handle_info/2'.
 -spec check_response(Message :: term(), request_id()) -> {reply, Answer :: term()} | no_reply.
 check_response(Message, RequestId) ->
-    signal_port_request:check_response(Message, RequestId).
+    signal_port_async:check_response(Message, RequestId).
 
 %% --- The application itself ---
 
@@ -349,7 +349,7 @@ doctor() ->
 %% An operation under its own name, its arguments, and the request: making it checks them.
 checked({encrypt, Args}) -> checked({dr_encrypt, Args});
 checked({decrypt, Args}) -> checked({dr_decrypt, Args});
-checked({Operation, Args}) -> {Operation, Args, signal_port_wire:request(Operation, Args)};
+checked({Operation, Args}) -> {Operation, Args, signal_port_codec:request(Operation, Args)};
 checked(_) -> error(badarg).
 
 %% A comprehension would name what is no list in its error, arguments and all.
@@ -365,7 +365,7 @@ call(Operation, Args) ->
 
 answer(Operation, Args) ->
     case signal_port_pool:nif(Operation) of
-        undefined -> signal_port_call:call(signal_port_wire:request(Operation, Args));
+        undefined -> signal_port_dispatch:call(signal_port_codec:request(Operation, Args));
         Module -> by_nif(Module, Operation, Args)
     end.
 

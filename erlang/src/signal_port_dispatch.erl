@@ -4,7 +4,7 @@
 %% randomness, and an answer that never came was never seen. It is given up after three attempts at which it was the
 %% oldest call of a worker that ended, so that one that kills its worker cannot go round for ever; or after thirty at
 %% which it stood behind another, for a worker may end over a call that was not quite the oldest.
--module(signal_port_call).
+-module(signal_port_dispatch).
 
 -export([call/1, call/2]).
 
@@ -14,17 +14,17 @@
 -define(RESTART, 10).    % milliseconds between two looks at a pool that is being started anew
 
 %% @doc The answer to a request, or the bridge's own error.
--spec call(signal_port_wire:request()) -> term().
+-spec call(signal_port_codec:request()) -> term().
 call(Request) ->
     call(Request, default).
 
 %% @doc The same, with a time of its own in milliseconds.
--spec call(signal_port_wire:request(), default | timeout()) -> term().
+-spec call(signal_port_codec:request(), default | timeout()) -> term().
 call(Request, Wanted) ->
     case signal_port_pool:read() of
         {Workers, Default, MaxFrame} ->
             Timeout = case Wanted of default -> Default; _ -> Wanted end,
-            case iolist_size(Request) + byte_size(signal_port_wire:tag(0)) =< MaxFrame of
+            case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
                 true -> attempt(Request, deadline(Timeout), ?PATIENCE, [], Workers);
                 false -> {error, too_large}
             end;
@@ -75,7 +75,7 @@ send(Pid, Counters, Request, Deadline) ->
         {Alias, bystander} ->
             {ended, ?BYSTANDER};
         {Alias, Bytes} ->
-            case signal_port_wire:answer(Bytes) of
+            case signal_port_codec:answer(Bytes) of
                 {ok, Answer} ->
                     {ok, Answer};
                 error ->

@@ -1,7 +1,7 @@
 %% @private A child VM: the same `erl', with no shell and no distribution, that calls one function, says what it returned and
 %% halts. What would kill this VM, or hang it, kills or hangs the child. One that hangs is killed when its time is over, and
 %% when this VM ends.
--module(signal_port_child).
+-module(signal_port_child_vm).
 
 -export([run/4, describe/1, main/1]).
 -export_type([outcome/0]).
@@ -12,7 +12,7 @@
     | hung
     | {cannot_run, term()}.
 
--define(MARK, "signal_port_child returned ").
+-define(MARK, "signal_port_child_vm returned ").
 -define(MAX_OUTPUT, 65536). % bytes kept of what the child prints
 
 %% @doc Calls `Module:Function()' in a child VM that is started with these arguments too.
@@ -21,7 +21,7 @@ run(Module, Function, MoreArgs, Milliseconds) ->
     Call = atom_to_list(Module) ++ " " ++ atom_to_list(Function),
     Args = ["-noshell", "-noinput", "-boot_var", "RELEASE_LIB", filename:join(code:root_dir(), "lib")]
         ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
-        ++ ["-eval", "signal_port_child:main(\"" ++ Call ++ "\")."],
+        ++ ["-eval", "signal_port_child_vm:main(\"" ++ Call ++ "\")."],
     %% The port's messages are for a process of their own, so that none is left to the caller.
     Caller = self(),
     {Pid, Monitor} = spawn_monitor(fun() -> Caller ! {self(), attend(Args, Milliseconds)} end),
@@ -68,7 +68,7 @@ guarded({os_pid, OsPid}, Attend) ->
     Script = "read -r word || kill -s KILL " ++ integer_to_list(OsPid),
     Guard = open_port({spawn_executable, "/bin/sh"}, [{args, ["-c", Script]}, hide]),
     Outcome = Attend(),
-    Outcome =:= hung andalso signal_port_guard:kill(OsPid),
+    Outcome =:= hung andalso signal_port_watchdog:kill(OsPid),
     _ = catch port_command(Guard, "gone\n"),
     Outcome;
 guarded(undefined, Attend) ->

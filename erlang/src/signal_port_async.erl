@@ -1,6 +1,6 @@
 %% @private Calls in flight. Each has a carrier, a process that makes the call and ends with its answer: so everything that
 %% holds for a call, other attempts and all, holds for one that is not waited for. The caller gets one 'DOWN'.
--module(signal_port_request).
+-module(signal_port_async).
 
 -export([send/1, receive_response/2, check_response/2]).
 -export_type([id/0]).

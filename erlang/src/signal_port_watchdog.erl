@@ -1,6 +1,6 @@
 %% @private The guard of an OS process: stands beside the worker process that owns it, kills it when it has requests and
 %% answers none, and sees to it that it is gone when the worker process has ended, however that came.
--module(signal_port_guard).
+-module(signal_port_watchdog).
 
 -export([start/3, dismiss/1, kill/1]).
 

@@ -10,11 +10,11 @@ compile() {
     sed "s/{modules, \[\]}/{modules, [$modules]}/" "$1/$2.app.src" > "$3/$2.app"
 }
 
-sh erlang/copy_python.sh
+sh scripts/copy_python.sh
 for build in default drop_in; do
-    compile erlang signal_port "_build/$build/lib/signal_port/ebin"
+    compile erlang/src signal_port "_build/$build/lib/signal_port/ebin"
     ln -sfn ../../../../priv "_build/$build/lib/signal_port/priv"
-    REBAR_BUILD_DIR="_build/$build" sh erlang/chunk.sh || true
+    REBAR_BUILD_DIR="_build/$build" sh scripts/chunk.sh || true
 done
 drop_in=libsignal_protocol_nif
 compile "erlang/drop_in/$drop_in/src" "$drop_in" "_build/drop_in/lib/$drop_in/ebin"

@@ -35,7 +35,7 @@
 %% it, and no function is printed with what it holds.
 -type hidden(Secret) :: fun(() -> Secret).
 
--type call() :: {Alias :: reference(), Deadline :: infinity | integer(), hidden(signal_port_wire:request())}.
+-type call() :: {Alias :: reference(), Deadline :: infinity | integer(), hidden(signal_port_codec:request())}.
 
 -record(state, {
     pool :: pid(),
@@ -70,7 +70,7 @@ new_counters() ->
 
 %% @doc Sends a request. Whoever made the alias, a monitor of the worker, gets `{Alias, Answer}', the answer encoded, or
 %% `{Alias, bystander}', or 'DOWN'; after the deadline, in monotonic milliseconds, maybe nothing.
--spec send(pid(), counters(), Alias :: reference(), Deadline :: infinity | integer(), signal_port_wire:request()) -> ok.
+-spec send(pid(), counters(), Alias :: reference(), Deadline :: infinity | integer(), signal_port_codec:request()) -> ok.
 send(Worker, Counters, Alias, Deadline, Request) ->
     Number = atomics:add_get(Counters, ?SENT, 1),
     Worker ! {call, Number, Alias, Deadline, fun() -> Request end},
@@ -118,7 +118,7 @@ handle_continue({open, #{start_timeout := StartTimeout, stall_timeout := StallTi
 
 guarded({os_pid, OsPid}, StallTimeout, #state{pool = Pool, counters = Counters} = State) ->
     Pool ! {started, self(), OsPid},
-    State#state{os_pid = OsPid, guard = signal_port_guard:start(OsPid, Counters, StallTimeout)};
+    State#state{os_pid = OsPid, guard = signal_port_watchdog:start(OsPid, Counters, StallTimeout)};
 guarded(undefined, _StallTimeout, State) ->
     State.  % it has ended already: the message about that is there
 
@@ -131,7 +131,7 @@ handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State)
 handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
-    signal_port_guard:dismiss(State#state.guard),
+    signal_port_watchdog:dismiss(State#state.guard),
     stop(why(Status, State), State#state{port = undefined});
 handle_info({'EXIT', Port, _}, #state{port = Port, stalled = Stalled} = State) ->
     stop(case Stalled of true -> stalled; false -> port_closed end, State#state{port = undefined});
@@ -164,7 +164,7 @@ received([], #state{stream = Stream} = State) ->
         _ -> {noreply, write(State)}
     end;
 received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State) ->
-    case {queue:out(Open), signal_port_wire:reply(Due, Frame)} of
+    case {queue:out(Open), signal_port_codec:reply(Due, Frame)} of
         {{{value, Alias}, Rest}, {ok, Answer}} ->
             atomics:add(State#state.counters, ?ANSWERED, 1),
             Alias ! {Alias, Answer},
@@ -173,7 +173,7 @@ received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State)
             stop(garbage, State)
     end;
 received([Frame | Frames], #state{ready = false, pool = Pool} = State) ->
-    case signal_port_wire:notice(Frame) of
+    case signal_port_codec:notice(Frame) of
         {ready, ?PROTOCOL, Versions} ->
             Pool ! {ready, self(), Versions},
             received(Frames, State#state{ready = true});
@@ -243,7 +243,7 @@ forget(#state{waiting = Waiting} = State) ->
 fill(Frames, #state{waiting = Waiting, open = Open, next = Next, due = Due} = State) when Next - Due < ?WINDOW ->
     case queue:out(Waiting) of
         {{value, {Alias, _, Request}}, Rest} ->
-            Frame = signal_port_frame:pack([signal_port_wire:tag(Next) | Request()]),
+            Frame = signal_port_frame:pack([signal_port_codec:tag(Next) | Request()]),
             fill([Frame | Frames], State#state{waiting = Rest, open = queue:in(Alias, Open), next = Next + 1});
         {empty, _} ->
             {Frames, State}
@@ -290,8 +290,8 @@ end_os_process(_Reason, #state{port = undefined}) ->
 end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
     %% A worker that is to be trusted is asked to end, by an empty frame; it answers what it has begun.
     Asked = Reason =:= shutdown andalso (catch port_command(Port, signal_port_frame:pack([]), [nosuspend])) =:= true,
-    (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_guard:kill(OsPid),
-    signal_port_guard:dismiss(Guard).
+    (Asked andalso ended(Port)) orelse OsPid =:= undefined orelse signal_port_watchdog:kill(OsPid),
+    signal_port_watchdog:dismiss(Guard).
 
 %% A message may be a piece of an answer. The state has its secrets in functions.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().

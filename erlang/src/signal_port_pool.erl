@@ -1,7 +1,7 @@
 %% @private The pool: which workers are ready, and which is started when.
 %%
 %% The process keeps the workers going. No call passes through it: callers read the ready workers from a table (see
-%% signal_port_call), and come here only when there is no worker to talk to.
+%% signal_port_dispatch), and come here only when there is no worker to talk to.
 -module(signal_port_pool).
 -behaviour(gen_server).
 
