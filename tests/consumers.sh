@@ -423,9 +423,9 @@ run_package() {
     git clone -q "$url" "$tmp/package/signal_port"
     cd "$tmp/package/signal_port"
     mkdir -p ../_checkouts/signal_port/src
-    cp erlang/src/signal_port.app.src ../_checkouts/signal_port/src
+    cp erlang/signal_port.app.src ../_checkouts/signal_port/src
     erl -noinput -eval '
-        {ok, [{application, signal_port, Keys}]} = file:consult("erlang/src/signal_port.app.src"),
+        {ok, [{application, signal_port, Keys}]} = file:consult("erlang/signal_port.app.src"),
         [begin [_ | _] = Files = filelib:wildcard(Named), [io:format("~ts~n", [File]) || File <- Files] end
          || Named <- proplists:get_value(files, Keys)],
         halt().' > "$tmp/files" || fail "the .app.src names files that are not there"

@@ -157,7 +157,7 @@ def test_the_documents_name_the_same_packages() -> None:
 
 def test_the_erlang_application_has_the_same_version() -> None:
     (vsn,) = re.findall(
-        r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "src" / "signal_port.app.src").read_text()
+        r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text()
     )
     assert vsn == VERSION
 
