@@ -6,19 +6,18 @@ tried: native code that crashes takes this process with it, and the last line th
 
 import platform
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from signal_port import __version__
-from signal_port.__main__ import (
-    EXIT_OK,
-    EXIT_UNFIT,
+from signal_port.exit_status import OK, UNFIT
+from signal_port.requirements import (
     PACKAGES,
-    examine,
-    lowest,
-    numbers,
+    examine_package,
+    lowest_version,
+    outdated_package,
     remedy,
-    versions,
 )
 
 _OTHER_OPENSSL = (
@@ -27,8 +26,10 @@ _OTHER_OPENSSL = (
 )
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Print a table of this Python and what to do; return the exit status."""
+    description = "Examine this Python: what it has, what it lacks, and what to do about it."
+    ArgumentParser("signal-port doctor", description=description).parse_args(arguments)
     _say("signal_port", __version__)
     _say(
         "python",
@@ -37,29 +38,26 @@ def main() -> int:
     lacks = [lack for name in PACKAGES if (lack := _examine_package(name))]
     if lacks:
         print(f"\n{'; '.join(lacks)}: {remedy()}")
-        return EXIT_UNFIT
-    _say("openssl", versions()["openssl"])
+        return UNFIT
+    from signal_port import primitives
+
+    _say("openssl", primitives.versions()["openssl"])
     if not _try_primitives():
         print("\n" + _OTHER_OPENSSL % (sys.executable, PACKAGES["cryptography"]))
-        return EXIT_UNFIT
+        return UNFIT
     print("\nnothing is missing")
-    return EXIT_OK
+    return OK
 
 
 def _examine_package(name: str) -> str | None:
     package = PACKAGES[name].partition(">=")[0]
     _begin(package)
-    found, lack = examine(name)
-    if not found and not lack:  # the module does not tell
+    found, lack = examine_package(name)
+    if not found and not lack:  # the module does not state it
         found = _installed(package)
-        lack = (
-            f"{package} {found} is too old"
-            if found and numbers(found) < numbers(lowest(name))
-            else None
-        )
-    print(
-        f"{found or ('missing' if lack else 'version unknown')}, {lowest(name)} or later is needed"
-    )
+        lack = outdated_package(name, package, found)
+    state = found or ("missing" if lack else "version unknown")
+    print(f"{state}, {lowest_version(name)} or later is needed")
     return lack
 
 

@@ -1,28 +1,33 @@
 """`signal-port inspect-session FILE`: what may be told of a stored session. Every key stays untold, identities too."""
 
 import sys
+from argparse import ArgumentParser
 
 from signal_port import session, static_session
-from signal_port.__main__ import EXIT_DATA, EXIT_NO_INPUT, EXIT_OK, complain
 from signal_port.errors import SignalError
+from signal_port.exit_status import DATA, NO_INPUT, OK, fail
 from signal_port.limits import MAX_SKIPPED_KEYS
 from signal_port.session import Facts
 
 _ANY_SIZE = session.SIZE + 1  # bytes; reading so many tells a session from what is longer
 
 
-def main(name: str) -> int:
+def main(arguments: list[str]) -> int:
     """Describe the session in a file, `-` for standard input; return the exit status."""
+    description = "Describe a stored session without its secrets."
+    parser = ArgumentParser("signal-port inspect-session", description=description)
+    parser.add_argument("file", metavar="FILE", help="a session as it was stored; - for stdin")
+    name = parser.parse_args(arguments).file
     try:
         blob = _read(name)
     except OSError as error:
-        return complain(f"{name} cannot be read: {error.strerror}", EXIT_NO_INPUT)
+        return fail(f"{name} cannot be read: {error.strerror}", NO_INPUT)
     try:
         lines = describe(blob)
     except SignalError:
-        return complain(f"{name} is no session: {_why_none(blob)}", EXIT_DATA)
+        return fail(f"{name} is no session: {_why_none(blob)}", DATA)
     print("\n".join(lines))
-    return EXIT_OK
+    return OK
 
 
 def describe(blob: bytes) -> list[str]:

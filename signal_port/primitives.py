@@ -8,7 +8,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from os import urandom as random_bytes
 
+from cryptography import __version__ as _cryptography_version
 from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.backends.openssl import backend as _openssl
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -53,6 +55,7 @@ __all__ = [
     "sha512",
     "sign_data",
     "verify_signature",
+    "versions",
     "x25519",
     "x25519_exchange",
     "x25519_private_key",
@@ -67,6 +70,14 @@ TAG_SIZE = 16
 BLOCK_SIZE = 16
 
 _SHA256 = SHA256()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of `cryptography` and of the OpenSSL in it."""
+    return {
+        "cryptography": _cryptography_version,
+        "openssl": _openssl.openssl_version_text(),
+    }
 
 
 # --- Hashes, MAC, key derivation ---

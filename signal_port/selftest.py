@@ -6,6 +6,7 @@ tries each thing once.
 
 import subprocess
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,21 @@ from typing import Any
 from msgpack import packb, unpackb
 
 from signal_port import double_ratchet, primitives, static_session, x3dh
-from signal_port.__main__ import EXIT_CRASHED, EXIT_OK, PROTOCOL_VERSION
 from signal_port.codec import atom
 from signal_port.errors import ProtocolError, SignalError
+from signal_port.exit_status import CRASHED, OK
 from signal_port.frame import Unpacker, header
+from signal_port.worker import PROTOCOL_VERSION
 
 _PATIENCE = 30  # seconds that a worker may take for what takes a tenth of one
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Try everything, print a line for each; return the exit status."""
+    description = "Compute known answers, hold conversations and run a worker, each once."
+    ArgumentParser("signal-port selftest", description=description).parse_args(arguments)
     failures = [name for name, check in CHECKS.items() if not _report(name, check)]
-    return EXIT_CRASHED if failures else EXIT_OK
+    return CRASHED if failures else OK
 
 
 def _report(name: str, check: Callable[[], bool]) -> bool:
@@ -246,7 +250,7 @@ def _worker() -> bool:
         raise ProtocolError(notice[1])
     ok, error = atom("ok"), atom("error")
     return (
-        ended.returncode == EXIT_OK
+        ended.returncode == OK
         and notice[:2] == ["ready", PROTOCOL_VERSION]
         and replies
         == [

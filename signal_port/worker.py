@@ -13,6 +13,8 @@ from time import monotonic_ns
 from signal_port import codec, frame, operations
 from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
+PROTOCOL_VERSION = 1
+
 _READ_SIZE = 64 * 1024  # bytes at least; what a pipe holds, unless it was widened
 _MAX_READ_SIZE = 1024 * 1024  # bytes, of a long frame
 _LONG = (

@@ -5,8 +5,8 @@ import sys
 import pytest
 from child import PACKAGE, code, python
 
-from signal_port import __main__, doctor, primitives, selftest
-from signal_port.__main__ import PACKAGES
+from signal_port import doctor, primitives, selftest, version
+from signal_port.requirements import PACKAGES, missing_requirement, remedy
 
 UNFIT_STATUS = 78
 
@@ -26,7 +26,7 @@ def refuse(*args: object) -> bytes:
 
 def examined(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str], str]:
     """Return the doctor's exit status, table and advice."""
-    status = doctor.main()
+    status = doctor.main([])
     table, _, advice = capsys.readouterr().out.partition("\n\n")
     return status, lines(table), advice.strip()
 
@@ -39,7 +39,7 @@ def test_a_doctor_finds_nothing_missing_here() -> None:
     assert advice == "nothing is missing\n"
     assert told["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
     assert sys.executable in told["python"]
-    assert told["openssl"] == __main__.versions()["openssl"]
+    assert told["openssl"] == version.versions()["openssl"]
     for package in PACKAGES.values():
         name, _, lowest = package.partition(">=")
         assert told[name].endswith(f", {lowest} or later is needed")
@@ -50,8 +50,9 @@ def test_a_doctor_finds_nothing_missing_here() -> None:
 @pytest.mark.parametrize("module", PACKAGES)
 def test_a_missing_package_is_told_with_what_to_do(module: str) -> None:
     run = (
-        "from signal_port.__main__ import main, unfit",
-        "print(unfit())",
+        "from signal_port.command_line import main",
+        "from signal_port.requirements import missing_requirement",
+        "print(missing_requirement())",
         "sys.exit(main(['doctor']))",
     )
     ended = python(*code(f"sys.modules[{module!r}] = None", *run))
@@ -75,7 +76,7 @@ def test_an_old_package_is_told(
     monkeypatch.setattr("cryptography.__version__", "3.4.8")
     status, told, advice = examined(capsys)
     assert (status, told["cryptography"]) == (UNFIT_STATUS, "3.4.8, 42.0 or later is needed")
-    assert advice == __main__.unfit()
+    assert advice == missing_requirement()
 
 
 def test_an_old_package_that_does_not_tell_its_version_is_told(
@@ -84,7 +85,7 @@ def test_an_old_package_that_does_not_tell_its_version_is_told(
     monkeypatch.setattr(doctor, "version", lambda _: "1.8.1")
     status, told, advice = examined(capsys)
     assert (status, told["erlang_py"]) == (UNFIT_STATUS, "1.8.1, 2.0.4 or later is needed")
-    assert advice == f"erlang_py 1.8.1 is too old: {__main__.remedy()}"
+    assert advice == f"erlang_py 1.8.1 is too old: {remedy()}"
 
 
 def test_a_package_of_an_unknown_version_will_do(
@@ -115,7 +116,7 @@ def test_an_old_python_gets_the_one_sentence() -> None:
     ended = python(
         *code(
             "sys.version_info = (3, 9, 2)",
-            "from signal_port.__main__ import main",
+            "from signal_port.command_line import main",
             "main(['doctor'])",
         )
     )

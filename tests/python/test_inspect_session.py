@@ -165,14 +165,14 @@ def test_the_facts_are_printed_and_nothing_else(
     parties: Parties, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(parties.bob)))
-    assert inspect_session.main("-") == 0
+    assert inspect_session.main(["-"]) == 0
     assert capsys.readouterr() == ("\n".join(inspect_session.describe(parties.bob)) + "\n", "")
 
 
 def refused(path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> str:
     """Return what is said of a file that holds no session."""
     path.write_bytes(content)
-    assert inspect_session.main(str(path)) == DATA_STATUS
+    assert inspect_session.main([str(path)]) == DATA_STATUS
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     return printed.err.removeprefix(f"signal-port: {path} is no session: ").strip()
@@ -211,5 +211,5 @@ def test_a_file_that_cannot_be_read_is_told(
         (tmp_path / "none", "No such file or directory"),
         (tmp_path, "Is a directory"),
     ):
-        assert inspect_session.main(str(path)) == NO_INPUT_STATUS
+        assert inspect_session.main([str(path)]) == NO_INPUT_STATUS
         assert capsys.readouterr().err == f"signal-port: {path} cannot be read: {reason}\n"

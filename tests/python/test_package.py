@@ -20,10 +20,10 @@ from flit_core import buildapi
 
 import signal_port
 from signal_port import (
-    __main__,
     double_ratchet,
     messages,
     primitives,
+    requirements,
     session,
     static_session,
     x3dh,
@@ -126,8 +126,8 @@ def test_no_address_is_made_up(wheel: Path) -> None:
 
 
 def test_the_python_it_needs_is_the_one_it_asks_for(wheel: Path) -> None:
-    assert metadata(wheel)["Requires-Python"] == ">={}.{}".format(*__main__.PYTHON_FLOOR)
-    lowest = "Programming Language :: Python :: {}.{}".format(*__main__.PYTHON_FLOOR)
+    assert metadata(wheel)["Requires-Python"] == ">={}.{}".format(*requirements.LOWEST_PYTHON)
+    lowest = "Programming Language :: Python :: {}.{}".format(*requirements.LOWEST_PYTHON)
     versions = [
         line
         for line in metadata(wheel).get_all("Classifier", [])
@@ -140,7 +140,7 @@ def test_the_packages_it_needs_are_those_it_asks_for(wheel: Path) -> None:
     needed = [
         line for line in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line
     ]
-    assert needed == [*__main__.PACKAGES.values()]
+    assert needed == [*requirements.PACKAGES.values()]
 
 
 def test_the_documents_name_the_same_packages() -> None:
@@ -149,16 +149,14 @@ def test_the_documents_name_the_same_packages() -> None:
     )
     named = re.findall(r"'cryptography[^\n]*'", documents)
     assert named
-    assert set(named) == {" ".join(f"'{package}'" for package in __main__.PACKAGES.values())}
+    assert set(named) == {" ".join(f"'{package}'" for package in requirements.PACKAGES.values())}
 
 
 # --- One version ---
 
 
 def test_the_erlang_application_has_the_same_version() -> None:
-    (vsn,) = re.findall(
-        r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text()
-    )
+    (vsn,) = re.findall(r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text())
     assert vsn == VERSION
 
 

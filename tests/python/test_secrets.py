@@ -31,11 +31,11 @@ CRASHES = {
 def crash(body: str) -> tuple[str, ...]:
     """Return the arguments of a worker whose sha256 does that."""
     return code(
-        "from signal_port import __main__, operations",
+        "from signal_port import operations, worker_command",
         "def answer(data):",
         f"    {body}",
         "operations.OPERATIONS['sha256'] = operations.OPERATIONS['sha256']._replace(function=answer, is_term=True)",
-        "sys.exit(__main__.work())",
+        "sys.exit(worker_command.run_worker())",
     )
 
 

@@ -26,7 +26,7 @@ PRIMITIVES = {
 
 def failures(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Run the selftest in this process and return what it says of what failed."""
-    status = selftest.main()
+    status = selftest.main([])
     failed = [line for line in capsys.readouterr().out.splitlines() if not line.endswith(" ok")]
     assert status == (CRASH_STATUS if failed else 0)
     return failed

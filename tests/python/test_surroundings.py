@@ -46,12 +46,12 @@ def status_of(child: Child) -> dict[str, str]:
 def inside(*lines: str) -> tuple[str, ...]:
     """Return the arguments of a worker whose `sha256` answers what these lines leave in `answer`."""
     return code(
-        "from signal_port import __main__, operations",
+        "from signal_port import operations, worker_command",
         "def function(data):",
         *(f"    {line}" for line in "\n".join(lines).splitlines()),
         "    return operations.atom('ok'), answer",
         "operations.OPERATIONS['sha256'] = operations.OPERATIONS['sha256']._replace(function=function, is_term=True)",
-        "sys.exit(__main__.work())",
+        "sys.exit(worker_command.run_worker())",
     )
 
 
@@ -96,8 +96,8 @@ def test_its_memory_is_root_s_to_read(name: str) -> None:
 def test_it_is_ready_where_memory_cannot_be_kept_to_itself() -> None:
     lines = (
         "sys.modules['resource'] = sys.modules['ctypes'] = None",
-        "from signal_port import __main__",
-        "sys.exit(__main__.work())",
+        "from signal_port import worker_command",
+        "sys.exit(worker_command.run_worker())",
     )
     ended = python(*code(*lines), stdin=INIT)
     assert (ended.status, terms(ended.stdout)[1]) == (0, ["tag", OK])
@@ -158,7 +158,7 @@ def hook(event, args):
     if is_writing or event.startswith("socket.") or is_serving and (event == "open" or event.startswith(FORBIDDEN)):
         seen.add(event)
 sys.addaudithook(hook)
-from signal_port import __main__, worker
+from signal_port import worker, worker_command
 serve = worker.Worker.serve
 def watched(self):
     global is_serving
@@ -168,7 +168,7 @@ def watched(self):
     finally:
         is_serving = False
 worker.Worker.serve = watched
-status = __main__.work()
+status = worker_command.run_worker()
 sys.stderr.write(" ".join(sorted(seen)))
 sys.exit(status)
 """

@@ -649,14 +649,14 @@ def test_a_long_reply_is_in_memory_once_while_it_is_written(
 
 PRINTS = """
 import os, sys
-from signal_port import __main__, operations
+from signal_port import operations, worker_command
 def answer(data):
     print("stray", flush=True)
     os.write(1, b"strayer\\n")
     os.system("echo strayest")
     return operations.atom("ok"), sys.stdin.read().encode() + os.read(0, 10)
 operations.OPERATIONS["sha256"] = operations.OPERATIONS["sha256"]._replace(function=answer, is_term=True)
-sys.exit(__main__.work())
+sys.exit(worker_command.run_worker())
 """
 
 
@@ -669,7 +669,7 @@ def test_what_is_printed_goes_to_standard_error_and_standard_input_is_empty() ->
 def test_the_streams_taken_are_the_pipes() -> None:
     taken = """
 import os
-from signal_port.__main__ import take_streams
+from signal_port.process import take_streams
 source, sink = take_streams()
 os.write(sink, os.read(source, 100))
 print("stray")

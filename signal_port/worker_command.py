@@ -1,0 +1,96 @@
+"""`signal-port worker`: the process at the other end of a port, from its start to its end.
+
+Until the ready notice it keeps to the language of old Pythons and to the standard library, so that
+an unfit installation can still say in a notice what it lacks. Whatever is imported here is paid for
+by every start of a worker.
+"""
+
+import os
+import struct
+
+from signal_port.exit_status import CRASHED, OK, PROTOCOL, UNFIT, USAGE, fail
+from signal_port.process import harden_process, take_streams
+from signal_port.requirements import missing_requirement
+
+_USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]"
+_HELP = (
+    """%s
+
+Serve an Erlang VM on standard input and output, as PROTOCOL.md describes it.
+
+  MAX_FRAME   longest frame to read or write, in bytes; default 134217728
+  BUSY_WAIT   microseconds to wait awake for the next request; default 0"""
+    % _USAGE
+)
+
+
+def main(arguments):
+    # type: (list[str]) -> int
+    """Run a worker; return the exit status."""
+    if arguments in (["--help"], ["-h"]):
+        print(_HELP)
+        return OK
+    if len(arguments) > 2 or not all(map(_is_number, arguments)):
+        return fail(_USAGE, USAGE)
+    if os.isatty(0):
+        return fail("an Erlang VM starts the worker, with pipes instead of a terminal", USAGE)
+    return run_worker(*map(int, arguments))
+
+
+def run_worker(max_frame=None, busy_wait=0):
+    # type: (int | None, int) -> int
+    """Serve the VM on standard input and output until the VM ends it; return the exit status.
+
+    `max_frame` is the longest payload in either direction, in bytes; `busy_wait` the microseconds
+    to wait awake for requests that come fast.
+    """
+    harden_process()
+    try:
+        source, sink = take_streams()
+    except OSError:
+        return fail("standard input or output is closed", USAGE)
+    reason = missing_requirement()
+    if reason:
+        write_unfit(sink, reason)
+        return UNFIT
+    from signal_port.errors import ProtocolError
+    from signal_port.limits import MAX_FRAME
+    from signal_port.version import versions
+    from signal_port.worker import PROTOCOL_VERSION, Worker
+
+    try:
+        worker = Worker(source, sink, MAX_FRAME if max_frame is None else max_frame, busy_wait)
+        worker.notify("ready", PROTOCOL_VERSION, dict(versions(), os_pid=os.getpid()))
+        worker.serve()
+    except ProtocolError as error:
+        return fail(str(error), PROTOCOL)
+    except BrokenPipeError:
+        return OK  # the VM has gone, nobody waits for an answer
+    except BaseException as error:  # a panic in native code is no Exception
+        return fail("%s at %s" % (type(error).__name__, _place(error)), CRASHED)
+    return OK
+
+
+def write_unfit(sink, reason):
+    # type: (int, str) -> None
+    """Write the notice `["unfit", Reason]` without msgpack, which may be what is missing."""
+    text = reason[:10000].encode("utf-8", "replace")
+    payload = b"\x92\xa5unfit\xda" + struct.pack(">H", len(text)) + text
+    os.write(sink, struct.pack(">I", len(payload)) + payload)
+
+
+def _is_number(argument):
+    # type: (str) -> bool
+    # Up to ten digits: int() also takes signs, spaces, underscores and the digits of other scripts.
+    return 0 < len(argument) <= 10 and not argument.strip("0123456789")
+
+
+def _place(error):
+    # type: (BaseException) -> str
+    # File and line of an error, and no more: its text may quote a secret.
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    if place is None:
+        return "an unknown place"
+    return "%s:%d" % (place.tb_frame.f_code.co_filename, place.tb_lineno)

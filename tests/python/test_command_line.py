@@ -1,0 +1,117 @@
+"""The command line: its table, its help, and what it says of a command line that is wrong."""
+
+import sys
+
+import pytest
+from child import PACKAGE, Ended, code, python
+
+from signal_port import __version__
+from signal_port.command_line import COMMANDS
+
+USAGE_STATUS, UNFIT_STATUS = 2, 78
+
+
+def signal_port(*arguments: str) -> Ended:
+    """Run a command line to its end."""
+    return python("-m", "signal_port", *arguments)
+
+
+class TestCommands:
+    """The table."""
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_module_of_every_command_exists(self, name: str) -> None:
+        assert (PACKAGE / f"{COMMANDS[name].module}.py").is_file()
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_summary_of_every_command_fits_its_line(self, name: str) -> None:
+        assert 10 < len(COMMANDS[name].summary) <= 60
+        assert len(name) <= 16
+
+    def test_run_by_folder_gives_the_same(self) -> None:
+        assert python("-I", "-B", str(PACKAGE), "version") == signal_port("version")
+
+
+class TestHelp:
+    """What a person reads who does not know the command line."""
+
+    @pytest.mark.parametrize("option", ["--help", "-h"])
+    def test_help_lists_every_command(self, option: str) -> None:
+        ended = signal_port(option)
+        assert (ended.status, ended.stderr) == (0, "")
+        lines = ended.stdout.decode().splitlines()
+        assert lines[0] == "usage: signal-port COMMAND [ARGUMENTS]"
+        for name, command in COMMANDS.items():
+            assert f"  {name:<17}{command.summary}" in lines
+
+    @pytest.mark.parametrize("option", ["--help", "-h"])
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_help_of_a_command_describes_it(self, name: str, option: str) -> None:
+        ended = signal_port(name, option)
+        assert (ended.status, ended.stderr) == (0, "")
+        assert ended.stdout.startswith(f"usage: signal-port {name} [".encode())
+        assert b"\n\n" in ended.stdout
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["worker", "--help"]])
+    def test_help_without_packages_is_printed(self, arguments: list[str]) -> None:
+        ended = python("-S", "-m", "signal_port", *arguments)
+        assert (ended.status, ended.stderr) == (0, "")
+
+    def test_version_option_prints_the_package_version(self) -> None:
+        assert signal_port("--version") == (0, f"signal-port {__version__}\n".encode(), "")
+
+
+class TestMistakes:
+    """What is wrong is said on standard error, with status 2."""
+
+    @pytest.mark.parametrize("arguments", [[], [""], ["help"], ["1", "worker"], ["-v"], ["Worker"]])
+    def test_unknown_command_is_named_in_one_line(self, arguments: list[str]) -> None:
+        name = arguments[0] if arguments else ""
+        sentence = f"there is no command '{name}': 'signal-port --help' lists them"
+        assert signal_port(*arguments) == (USAGE_STATUS, b"", f"signal-port: {sentence}\n")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            *["doctor now", "selftest 1", "version now", "requirements all"],
+            *["inspect-session", "inspect-session a b", "inspect-session --all a"],
+        ],
+    )
+    def test_wrong_arguments_are_answered_with_the_usage(self, line: str) -> None:
+        ended = signal_port(*line.split())
+        assert (ended.status, ended.stdout) == (USAGE_STATUS, b"")
+        assert ended.stderr.startswith(f"usage: signal-port {line.split()[0]} [")
+
+
+class TestNeeds:
+    """A command whose needs are not met ends with one sentence, before it is imported."""
+
+    @pytest.mark.parametrize("arguments", [["version"], ["selftest"], ["inspect-session", "-"]])
+    def test_missing_package_is_told(self, arguments: list[str]) -> None:
+        ended = python("-S", "-m", "signal_port", *arguments)
+        assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+        assert ended.stderr.startswith(
+            f"signal-port: Python ({sys.executable}) cannot import cryptography ("
+        )
+        assert ended.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "worker"])
+    def test_old_python_is_told_which_is_needed(self, name: str) -> None:
+        run = "from signal_port.command_line import main", f"sys.exit(main([{name!r}]))"
+        ended = python(*code("sys.version_info = (3, 9, 2)", *run))
+        assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+        assert ended.stderr.startswith("signal-port: Python 3.10 or later is needed, and ")
+        assert ended.stderr.count("\n") == 1
+
+
+class TestVersion:
+    """`signal-port version`."""
+
+    def test_version_names_all_that_takes_part(self) -> None:
+        ended = signal_port("version")
+        assert (ended.status, ended.stderr) == (0, "")
+        line = ended.stdout.decode()
+        assert line.startswith(f"signal_port {__version__}, python {sys.version_info[0]}.")
+        assert line.count("\n") == 1
+        for name in ("cryptography", "OpenSSL"):
+            assert name in line

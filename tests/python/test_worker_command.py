@@ -1,0 +1,84 @@
+"""`signal-port worker` as it starts: its arguments, its terminal, and what its start imports."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from child import TIMEOUT, WORKER, code, python, terms
+
+USAGE_STATUS = 2
+USAGE = "signal-port: usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]\n"
+
+
+class TestArguments:
+    """Two numbers, each of which can be left away."""
+
+    @pytest.mark.parametrize("arguments", [[], ["1000"], ["1000", "0"], ["1000", "50"]])
+    def test_limit_and_busy_wait_are_accepted(self, arguments: list[str]) -> None:
+        ended = python("-m", "signal_port", "worker", *arguments)
+        assert (ended.status, ended.stderr) == (0, "")
+        assert terms(ended.stdout)[0][0] == "ready"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            *["many", "-1", "+1", "1.5", "1_0", "0x10", "12345678901"],
+            *["1000 many", "1000 -1", "1000 1.5", "many 1000", "1000 0 0"],
+        ],
+    )
+    def test_anything_else_is_answered_with_the_usage(self, arguments: str) -> None:
+        ended = python("-m", "signal_port", "worker", *arguments.split())
+        assert ended == (USAGE_STATUS, b"", USAGE)
+
+    @pytest.mark.parametrize(
+        "arguments", [["\u00b2"], ["\u0663"], ["1000", "\u00b2"], [""], ["1000", ""], [" 1000"]]
+    )
+    def test_other_digits_are_answered_with_the_usage(self, arguments: list[str]) -> None:
+        assert python("-m", "signal_port", "worker", *arguments) == (USAGE_STATUS, b"", USAGE)
+
+
+class TestStreams:
+    """A worker needs the pipes of a port."""
+
+    def test_terminal_is_refused_with_a_sentence(self) -> None:
+        ours, theirs = os.openpty()
+        command = [sys.executable, *WORKER]
+        ended = subprocess.run(
+            command, stdin=theirs, capture_output=True, timeout=TIMEOUT, check=False
+        )
+        os.close(ours)
+        os.close(theirs)
+        assert (ended.returncode, ended.stdout) == (USAGE_STATUS, b"")
+        assert ended.stderr.startswith(b"signal-port: an Erlang VM starts the worker")
+
+    def test_closed_standard_input_is_refused_with_a_sentence(self) -> None:
+        run = "from signal_port.command_line import main", "sys.exit(main(['worker']))"
+        ended = python(*code("import os", "os.close(0)", *run))
+        assert ended == (USAGE_STATUS, b"", "signal-port: standard input or output is closed\n")
+
+
+# What a worker needs to answer requests, and the modules of Python that its start takes beside it.
+SERVES = ["signal_port.worker", "ctypes", "resource", "fcntl", "signal", "struct", "importlib"]
+STARTS = {"command_line", "exit_status", "process", "requirements", "version", "worker_command"}
+
+START = "from signal_port import command_line", "command_line.main(['worker'])"
+
+
+def imported(*lines: str) -> set[str]:
+    """Return the modules that a Python has imported after these lines."""
+    ended = python(*code(*lines, "import os; os.write(2, ' '.join(sys.modules).encode())"))
+    assert ended.status == 0
+    return set(ended.stderr.split())
+
+
+class TestImports:
+    """Every start of a worker pays for what it imports."""
+
+    def test_start_imports_nothing_that_serving_does_not_need(self) -> None:
+        needed = imported(*(f"import {module}" for module in SERVES))
+        assert imported(*START) - needed == {f"signal_port.{name}" for name in STARTS}
+
+    def test_other_commands_are_not_imported(self) -> None:
+        others = {"signal_port.doctor", "signal_port.selftest", "argparse", "subprocess"}
+        assert not imported(*START) & others
