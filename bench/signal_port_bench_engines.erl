@@ -34,7 +34,7 @@ start(nif, Paths) ->
             []
     end;
 start(crypto, _Paths) ->
-    case signal_port_child_vm:run(signal_port_doctor, crypto_answers, [], ?TIMEOUT) of
+    case signal_port_child_vm:run(signal_port_probe, crypto, [], ?TIMEOUT) of
         {returned, {passed, _}} -> [ready];
         _ -> []
     end;

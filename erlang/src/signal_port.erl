@@ -274,7 +274,7 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 -spec batch([{operation(), Args :: [term()]}]) -> [Answer :: term()].
 batch(Calls) ->
     Checked = all_checked(Calls),
-    case signal_port_pool:nif(sha256) of
+    case signal_port_table:nif(sha256) of
         undefined -> observed(batch, fun() -> signal_port_batch:call([Request || {_, _, Request} <- Checked]) end);
         _ -> [call(Operation, Args) || {Operation, Args, _} <- Checked]
     end.
@@ -290,7 +290,7 @@ send_request(Operation, Args) ->
 send_request(Name, Args, Timeout) ->
     is_timeout(Timeout) orelse error(badarg),
     {Operation, _, Request} = checked({Name, Args}),
-    Call = case signal_port_pool:nif(Operation) of
+    Call = case signal_port_table:nif(Operation) of
         undefined -> fun() -> signal_port_dispatch:call(Request, Timeout) end;
         Module -> fun() -> by_nif(Module, Operation, Args) end
     end,
@@ -364,7 +364,7 @@ call(Operation, Args) ->
     observed(Operation, fun() -> answer(Operation, Args) end).
 
 answer(Operation, Args) ->
-    case signal_port_pool:nif(Operation) of
+    case signal_port_table:nif(Operation) of
         undefined -> signal_port_dispatch:call(signal_port_codec:request(Operation, Args));
         Module -> by_nif(Module, Operation, Args)
     end.

@@ -30,10 +30,10 @@ ensure_started() ->
     end.
 
 note({ok, _}) -> ok;
-note({error, _}) -> persistent_term:put(?MODULE, erlang:monotonic_time(millisecond)).
+note({error, _}) -> persistent_term:put(?MODULE, signal_port_deadline:now_ms()).
 
 has_failed_lately() ->
     case persistent_term:get(?MODULE, never) of
         never -> false;
-        Failed -> erlang:monotonic_time(millisecond) - Failed < ?TRY_AGAIN
+        Failed -> signal_port_deadline:now_ms() - Failed < ?TRY_AGAIN
     end.

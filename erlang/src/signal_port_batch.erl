@@ -11,7 +11,7 @@
 %% @doc The answers, in the order of the requests.
 -spec call([signal_port_codec:request()]) -> [term()].
 call(Requests) ->
-    Workers = max(1, length(signal_port_pool:workers())),
+    Workers = max(1, length(signal_port_table:workers())),
     Share = (length(Requests) + Workers - 1) div Workers,
     case frames(Requests, max(1, min(?MAX_LENGTH, Share))) of
         [] -> [];

@@ -43,7 +43,7 @@ describe({died, Status, _}) ->
 describe(hung) ->
     "hung a child VM";
 describe({cannot_run, Reason}) ->
-    lists:flatten(io_lib:format("could not be tried: no child VM starts (~tp)", [Reason])).
+    signal_port_sentence:format("could not be tried: no child VM starts (~tp)", [Reason]).
 
 %% @doc The child's side.
 -spec main(Call :: string()) -> no_return().
@@ -57,7 +57,7 @@ attend(Args, Milliseconds) ->
     Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
     try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
         Port ->
-            Deadline = erlang:monotonic_time(millisecond) + Milliseconds,
+            Deadline = signal_port_deadline:from_timeout(Milliseconds),
             guarded(erlang:port_info(Port, os_pid), fun() -> collect(Port, Deadline, <<>>) end)
     catch
         error:Reason -> {cannot_run, Reason}
@@ -81,7 +81,7 @@ collect(Port, Deadline, Output) ->
                                                 min(?MAX_OUTPUT, byte_size(Output) + byte_size(Data))));
         {Port, {exit_status, Status}} ->
             outcome(Status, Output)
-    after max(0, Deadline - erlang:monotonic_time(millisecond)) ->
+    after signal_port_deadline:remaining(Deadline) ->
         hung
     end.
 

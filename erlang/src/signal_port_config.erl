@@ -44,7 +44,7 @@ check([], [], Config) ->
 check([Unknown | _], [], _Config) ->
     Name = case Unknown of {Key, _} -> Key; _ -> Unknown end,
     Known = lists:join(", ", [atom_to_list(Option) || {Option, _, _, _} <- options()]),
-    sentence("signal_port has no option ~0tp; its options are ~s", [Name, Known]);
+    invalid("signal_port has no option ~0tp; its options are ~s", [Name, Known]);
 check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
     IsGiven = fun(Option) -> is_tuple(Option) andalso tuple_size(Option) > 0 andalso element(1, Option) =:= Name end,
     {Given, Others} = lists:partition(IsGiven, Options),
@@ -54,10 +54,10 @@ check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
         [{Name, Value} | _] ->
             case IsValid(Value) of
                 true -> check(Others, Rest, Config#{Name => value(Name, Value)});
-                false -> sentence("signal_port's option ~s must be ~s, and is ~0tp", [Name, InWords, Value])
+                false -> invalid("signal_port's option ~s must be ~s, and is ~0tp", [Name, InWords, Value])
             end;
         [_ | _] ->
-            sentence("signal_port's option ~s must be given as {~s, Value}", [Name, Name])
+            invalid("signal_port's option ~s must be given as {~s, Value}", [Name, Name])
     end.
 
 value(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
@@ -73,5 +73,5 @@ is_milliseconds(Value) -> in_range(Value, 1, 16#FFFFFFFF).
 
 in_range(Value, Low, High) -> is_integer(Value) andalso Low =< Value andalso Value =< High.
 
-sentence(Format, Args) ->
-    {error, lists:flatten(io_lib:format(Format, Args))}.
+invalid(Format, Args) ->
+    {error, signal_port_sentence:format(Format, Args)}.

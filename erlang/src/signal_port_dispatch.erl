@@ -21,11 +21,11 @@ call(Request) ->
 %% @doc The same, with a time of its own in milliseconds.
 -spec call(signal_port_codec:request(), default | timeout()) -> term().
 call(Request, Wanted) ->
-    case signal_port_pool:read() of
+    case signal_port_table:read() of
         {Workers, Default, MaxFrame} ->
             Timeout = case Wanted of default -> Default; _ -> Wanted end,
             case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
-                true -> attempt(Request, deadline(Timeout), ?PATIENCE, [], Workers);
+                true -> attempt(Request, signal_port_deadline:from_timeout(Timeout), ?PATIENCE, [], Workers);
                 false -> {error, too_large}
             end;
         not_running ->
@@ -52,15 +52,15 @@ attempt(Request, Deadline, Patience, Dead, Workers) ->
 
 %% The pool may not know yet of some that are dead.
 living(Dead) ->
-    [Worker || {Pid, _} = Worker <- signal_port_pool:workers(), not lists:member(Pid, Dead)].
+    [Worker || {Pid, _} = Worker <- signal_port_table:workers(), not lists:member(Pid, Dead)].
 
 least_busy([Only]) ->
     Only;
 least_busy([{_, Counters} = First | Others]) ->
-    least_busy(Others, First, signal_port_worker:in_flight(Counters)).
+    least_busy(Others, First, signal_port_counters:in_flight(Counters)).
 
 least_busy([{_, Counters} = Next | Others], Best, Fewest) ->
-    case signal_port_worker:in_flight(Counters) of
+    case signal_port_counters:in_flight(Counters) of
         Fewer when Fewer < Fewest -> least_busy(Others, Next, Fewer);
         _ -> least_busy(Others, Best, Fewest)
     end;
@@ -86,7 +86,7 @@ send(Pid, Counters, Request, Deadline) ->
             {ended, 0};  % it was gone before it had the request
         {'DOWN', Alias, process, _, _} ->
             {ended, ?SUSPECT}
-    after remaining(Deadline) ->
+    after signal_port_deadline:remaining(Deadline) ->
         demonitor(Alias, [flush]),
         receive {Alias, _} -> ok after 0 -> ok end,
         timeout
@@ -94,23 +94,14 @@ send(Pid, Counters, Request, Deadline) ->
 
 %% A pool that is being started anew is waited for; one that has been stopped is not.
 wait(Dead, Deadline) ->
-    case {signal_port_pool:wait(Dead, remaining(Deadline)), signal_port_pool:read()} of
+    case {signal_port_pool:wait(Dead, signal_port_deadline:remaining(Deadline)), signal_port_table:read()} of
         {restarting, not_running} ->
             {error, unavailable};
         {restarting, _} ->
-            case remaining(Deadline) of
-                0 -> {error, timeout};
-                _ -> timer:sleep(?RESTART)
+            case signal_port_deadline:has_passed(Deadline) of
+                true -> {error, timeout};
+                false -> timer:sleep(?RESTART)
             end;
         {Answer, _} ->
             Answer
     end.
-
-deadline(infinity) -> infinity;
-deadline(Milliseconds) -> now_ms() + Milliseconds.
-
-remaining(infinity) -> infinity;
-remaining(Deadline) -> max(0, Deadline - now_ms()).
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).

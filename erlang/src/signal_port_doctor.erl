@@ -3,7 +3,7 @@
 -module(signal_port_doctor).
 
 -export([examine/0, print/1, is_well/1, main/0]).
--export([erlang_runs/0, crypto_answers/0, port_answers/0, advice/2]).
+-export([advice/2]).
 -export_type([report/0, check/0]).
 
 -type check() :: #{check := erlang | crypto | nif | port, result := passed | failed | absent, seen := string()}.
@@ -15,8 +15,8 @@
 -spec examine() -> report().
 examine() ->
     Facts = facts(),
-    Checks = [check(erlang, child(erlang_runs, [])), check(crypto, child(crypto_answers, [])), nif(),
-              check(port, child(port_answers, environment()))],
+    Checks = [check(erlang, child(erlang, [])), check(crypto, child(crypto, [])), nif(),
+              check(port, child(port, environment()))],
     #{facts => Facts, checks => Checks, advice => advice(Facts, Checks)}.
 
 %% @doc Whether calls can be answered on this machine.
@@ -34,34 +34,13 @@ main() ->
 %% --- The checks ---
 
 child(Function, Args) ->
-    signal_port_child_vm:run(?MODULE, Function, Args, ?TIMEOUT).
+    signal_port_child_vm:run(signal_port_probe, Function, Args, ?TIMEOUT).
 
 %% The port is tried as it is configured here.
 environment() ->
     _ = application:load(signal_port),
-    lists:append([["-signal_port", atom_to_list(Name), sentence("~tw", [Value])]
+    lists:append([["-signal_port", atom_to_list(Name), signal_port_sentence:format("~tw", [Value])]
                   || {Name, Value} <- application:get_all_env(signal_port), Name =/= included_applications]).
-
-%% @private
--spec erlang_runs() -> {passed, string()}.
-erlang_runs() ->
-    {passed, "a child VM started and answered"}.
-
-%% @private
--spec crypto_answers() -> {passed | failed | absent, string()}.
-crypto_answers() ->
-    case code:which(crypto) of
-        non_existing ->
-            {absent, "this Erlang has no crypto application"};
-        _ ->
-            case code:ensure_loaded(crypto) of
-                {module, crypto} -> {passed, sentence("loaded, and gave ~b random bytes", [byte_size(random(16))])};
-                {error, Reason} -> {failed, sentence("it cannot be loaded (~tp)", [Reason])}
-            end
-    end.
-
-random(Count) ->
-    apply(crypto, strong_rand_bytes, [Count]).  % the one place that knows it, and only ever in a child
 
 nif() ->
     case signal_port_backend:installed() of
@@ -70,35 +49,12 @@ nif() ->
         drop_in ->
             check(nif, {returned, {absent, "the one on the code path is the drop-in, which has no NIF"}});
         {nif, Ebins} ->
-            check(nif, case signal_port_child_vm:run(signal_port_backend, probe, ["-pa" | Ebins], ?TIMEOUT) of
+            check(nif, case signal_port_child_vm:run(signal_port_probe, nif, ["-pa" | Ebins], ?TIMEOUT) of
                            {returned, {healthy, _}} -> {returned, {passed, "loaded, and answered well"}};
                            {returned, {sick, What}} -> {returned, {failed, What}};
                            Other -> Other
                        end)
     end.
-
-%% @private
--spec port_answers() -> {passed | failed, string()}.
-port_answers() ->
-    _ = application:load(signal_port),
-    ok = logger:set_primary_config(level, none),
-    application:set_env(signal_port, backend, port),
-    Began = microseconds(),
-    case application:ensure_all_started(signal_port) of
-        {ok, _} -> times(Began, signal_port:sha256(<<"abc">>));
-        {error, {signal_port, {Reason, _}}} -> {failed, sentence("~ts", [Reason])}
-    end.
-
-times(_Began, {error, Reason}) ->
-    {failed, sentence("the workers get ready and answer a call with the error ~s", [Reason])};
-times(Began, {ok, _}) ->
-    First = microseconds() - Began,
-    Times = lists:sort([element(1, timer:tc(fun() -> signal_port:sha256(<<"abc">>) end)) || _ <- lists:seq(1, 200)]),
-    #{versions := Versions} = signal_port:info(),
-    Named = [[Title, Version] || {Name, Title} <- [{python, "Python "}, {cryptography, "cryptography "}, {openssl, ""}],
-                                 #{Name := Version} <- [Versions]],
-    {passed, sentence("first answer after ~b ms, then in ~b us; ~s",
-                      [First div 1000, lists:nth(100, Times), lists:join(", ", Named)])}.
 
 check(Check, {returned, {Result, Seen}}) ->
     #{check => Check, result => Result, seen => Seen};
@@ -176,9 +132,3 @@ title(erlang) -> "Erlang";
 title(crypto) -> "OTP's crypto, a NIF";
 title(nif) -> "libsignal_protocol_nif";
 title(port) -> "the port".
-
-sentence(Format, Args) ->
-    lists:flatten(io_lib:format(Format, Args)).
-
-microseconds() ->
-    erlang:monotonic_time(microsecond).

@@ -5,11 +5,9 @@
 -module(signal_port_pool).
 -behaviour(gen_server).
 
--export([new_table/3, start_link/1, nif/1, read/0, workers/0, wait/2, info/0]).
+-export([start_link/1, wait/2, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
--export_type([worker/0]).
 
--define(TABLE, signal_port_pool).
 -define(HOPELESS, 30).        % of every worker: calls need not wait for one. Starts in a row count for that:
 -define(FAILED, 10).          % one that failed
 -define(KILLED, 1).           % one that was killed, which says little of the next one
@@ -17,14 +15,12 @@
 -define(LAST_DELAY, 10_000).  % up to this
 -define(SHORT_LIFE, 1000).    % milliseconds; one that ends idle before is followed no sooner
 
--type worker() :: {pid(), signal_port_worker:counters()}.
-
 -record(slot, {
     index :: pos_integer(),
     state = idle :: idle | starting | ready | waiting,  % idle: never needed; waiting: for its next start
     pid :: pid() | undefined,
     os_pid :: pos_integer() | undefined,
-    counters :: signal_port_worker:counters() | undefined,
+    counters :: signal_port_counters:counters() | undefined,
     versions = #{} :: #{atom() => binary()},
     since :: integer() | undefined,     % monotonic milliseconds; when it got ready
     starts = 0 :: non_neg_integer(),
@@ -41,41 +37,6 @@
 }).
 
 %% --- For callers ---
-
-%% @doc Makes the table that callers read; it belongs to the caller of this function.
--spec new_table(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
-new_table(#{call_timeout := Timeout, max_frame := MaxFrame}, Choice, Operations) ->
-    ?TABLE = ets:new(?TABLE, [named_table, public, {read_concurrency, true}]),
-    Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
-    true = ets:insert(?TABLE, [{call, [], Timeout, MaxFrame}, {choice, Choice}, {has_started, false} | Nif]),
-    ok.
-
-%% @doc The NIF's module that answers an operation, if the NIF is what answers.
--spec nif(Operation :: atom()) -> module() | undefined.
-nif(Operation) ->
-    try ets:lookup(?TABLE, {nif, Operation}) of
-        [{_, Module}] -> Module;
-        [] -> undefined
-    catch
-        error:badarg -> undefined
-    end.
-
-%% @doc What a call needs: the workers that are ready, the time it may take in milliseconds, the longest frame in bytes.
--spec read() -> {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer()} | not_running.
-read() ->
-    try ets:lookup(?TABLE, call) of
-        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
-    catch
-        error:badarg -> not_running  % there is no table
-    end.
-
-%% @doc The workers that are ready. One that has just ended may still be among them.
--spec workers() -> [worker()].
-workers() ->
-    case read() of
-        {Workers, _, _} -> Workers;
-        not_running -> []
-    end.
 
 %% @doc Waits until a worker is ready that is not among the dead; `restarting' where the pool itself has ended meanwhile.
 -spec wait(Dead :: [pid()], timeout()) -> ok | {error, timeout | unavailable} | restarting.
@@ -96,7 +57,7 @@ wait(Dead, Timeout) ->
 -spec info() -> {signal_port_backend:choice(), Versions :: #{atom() => binary()}, Workers :: [map()]}.
 info() ->
     {Versions, Workers} = gen_server:call(?MODULE, info),
-    {ets:lookup_element(?TABLE, choice, 2), Versions, Workers}.
+    {signal_port_table:choice(), Versions, Workers}.
 
 %% --- gen_server ---
 
@@ -110,7 +71,7 @@ init(#{pool_size := Size} = Config) ->
     Slots = maps:from_list([{Index, #slot{index = Index}} || Index <- lists:seq(1, Size)]),
     State = #state{config = Config, slots = Slots},
     publish(State),
-    case {ets:lookup_element(?TABLE, choice, 2), ets:lookup_element(?TABLE, has_started, 2)} of
+    case {signal_port_table:choice(), signal_port_table:has_started()} of
         {{nif, _}, _} -> {ok, State};              % the first call that the NIF has no answer to starts the workers
         {_, true} -> {ok, start_all(State)};       % started anew: the application stays up, whatever the workers do
         {_, false} -> first_start(start_all(State), [], Size)
@@ -122,7 +83,7 @@ first_start(_State, [{'DOWN', _, process, _, Reason} | _], 0) ->
 first_start(State, Failed, Others) ->
     receive
         {ready, _, _} = Ready ->
-            ets:insert(?TABLE, {has_started, true}),
+            signal_port_table:put_started(),
             {ok, lists:foldl(fun(Message, S) -> element(2, handle_info(Message, S)) end, State, [Ready | Failed])};
         {started, _, _} = Started ->
             first_start(element(2, handle_info(Started, State)), Failed, Others);
@@ -181,10 +142,7 @@ handle_info(_, State) ->
 %% What callers sent is not in the state, but a message may be anything.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
-    maps:map(fun(message, _) -> hidden;
-                (log, _) -> [];
-                (_, Value) -> Value
-             end, Status).
+    signal_port_secret:format_status(Status).
 
 %% --- Slots ---
 
@@ -192,17 +150,17 @@ start_all(#state{slots = Slots, config = Config} = State) ->
     State#state{slots = maps:map(fun(_, Slot) -> start(Slot, Config) end, Slots)}.
 
 start(#slot{starts = Starts} = Slot, Config) ->
-    Counters = signal_port_worker:new_counters(),
+    Counters = signal_port_counters:new(),
     {ok, Pid} = supervisor:start_child(signal_port_worker_sup, [self(), Counters, Config]),
     monitor(process, Pid),
     Slot#slot{state = starting, pid = Pid, counters = Counters, starts = Starts + 1}.
 
 ready(#slot{os_pid = OsPid, failures = Failures} = Slot, Versions) ->
     signal_port_event:worker_up(OsPid, Failures),
-    Slot#slot{state = ready, versions = Versions, since = now_ms(), failures = 0}.
+    Slot#slot{state = ready, versions = Versions, since = signal_port_deadline:now_ms(), failures = 0}.
 
 down(#slot{index = Index, os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason) ->
-    Answered = signal_port_worker:answered(Counters),
+    Answered = signal_port_counters:answered(Counters),
     Sentence = signal_port_reason:explain(Reason),
     {Failures, Delay} = followed(Slot, signal_port_reason:was_killed(Reason)),
     signal_port_event:worker_down(OsPid, Sentence, Answered, {Failures > 0, Delay}),
@@ -213,7 +171,7 @@ down(#slot{index = Index, os_pid = OsPid, counters = Counters, calls = Calls} = 
 %% What its starts count now, and milliseconds until the next. A worker that ended at work, or after a while, is followed at
 %% once; one that failed to start after a growing delay.
 followed(#slot{state = ready, since = Since, counters = Counters}, _WasKilled) ->
-    case signal_port_worker:taken(Counters) > 0 orelse now_ms() - Since >= ?SHORT_LIFE of
+    case signal_port_counters:taken(Counters) > 0 orelse signal_port_deadline:now_ms() - Since >= ?SHORT_LIFE of
         true -> {0, 0};
         false -> {0, ?SHORT_LIFE}
     end;
@@ -228,7 +186,7 @@ update(Pid, Fun, #state{slots = Slots} = State) ->
 
 publish(#state{slots = Slots}) ->
     Workers = [{Pid, Counters} || #slot{state = ready, pid = Pid, counters = Counters} <- maps:values(Slots)],
-    ets:update_element(?TABLE, call, {2, Workers}).
+    signal_port_table:put_workers(Workers).
 
 dismiss(Answer, #state{waiters = Waiters} = State) ->
     [begin demonitor(Monitor, [flush]), gen_server:reply(From, Answer) end || {From, Monitor} <- maps:values(Waiters)],
@@ -262,10 +220,7 @@ hopeful(#state{is_hopeless = WasHopeless} = State) ->
 describe(#slot{state = SlotState, os_pid = OsPid, counters = Counters, starts = Starts} = Slot) ->
     {Answered, InFlight} = case Counters of
         undefined -> {0, 0};
-        _ -> {signal_port_worker:answered(Counters), signal_port_worker:in_flight(Counters)}
+        _ -> {signal_port_counters:answered(Counters), signal_port_counters:in_flight(Counters)}
     end,
     #{state => SlotState, os_pid => OsPid, calls => Slot#slot.calls + Answered, in_flight => InFlight,
       restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).

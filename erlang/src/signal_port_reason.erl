@@ -20,7 +20,7 @@ explain({shutdown, Why}) ->
 explain(no_python) ->
     "no Python was found: install Python 3.10 or later, or set signal_port's option {python, Path}";
 explain({cannot_run, Path, Posix}) ->
-    sentence("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python 3.10 or later",
+    signal_port_sentence:format("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python 3.10 or later",
              [Path, file:format_error(Posix)]);
 explain({unfit, Reason}) ->
     case unicode:characters_to_list(Reason) of
@@ -28,13 +28,13 @@ explain({unfit, Reason}) ->
         Sentence -> one_line(Sentence)
     end;
 explain({protocol, Theirs, Ours}) ->
-    sentence("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
+    signal_port_sentence:format("the worker speaks version ~b of the protocol, and this application version ~b: build signal_port anew, so "
              "that the Python files in its priv folder are its own", [Theirs, Ours]);
 explain({not_ready, Path, Milliseconds}) ->
-    sentence("the worker (~ts) was not ready within ~b ms: see what it wrote to standard error, or set signal_port's "
+    signal_port_sentence:format("the worker (~ts) was not ready within ~b ms: see what it wrote to standard error, or set signal_port's "
              "option {start_timeout, Milliseconds}", [Path, Milliseconds]);
 explain({ended, Path, Status}) ->
-    sentence("the worker (~ts) ended with ~s before it was ready: see what it wrote to standard error",
+    signal_port_sentence:format("the worker (~ts) ended with ~s before it was ready: see what it wrote to standard error",
              [Path, status(Status)]);
 explain({exit_status, Status}) ->
     "the worker ended with " ++ status(Status);
@@ -57,7 +57,7 @@ was_killed(Reason) -> Reason =:= killed.
 %% @doc An exit status in words; over 128 it is the number of the signal that killed, where there is one of that number.
 -spec status(non_neg_integer()) -> string().
 status(Status) when Status > 128, Status - 128 =< ?MAX_SIGNAL -> "signal " ++ signal(Status - 128);
-status(Status) -> sentence("status ~b", [Status]).
+status(Status) -> signal_port_sentence:format("status ~b", [Status]).
 
 %% What a worker says is for a log: no line of its own making, no terminal's commands, and not megabytes.
 one_line(Text) ->
@@ -78,5 +78,3 @@ signal(13) -> "13 (SIGPIPE)";
 signal(15) -> "15 (SIGTERM)";
 signal(Number) -> integer_to_list(Number).
 
-sentence(Format, Args) ->
-    lists:flatten(io_lib:format(Format, Args)).

@@ -28,7 +28,7 @@ start_link(Name, Args) ->
     {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init({pool, Config, Choice, Operations}) ->
     [await_end(whereis(Name)) || Name <- [signal_port_pool, signal_port_worker_sup]],
-    signal_port_pool:new_table(Config, Choice, Operations),
+    signal_port_table:new(Config, Choice, Operations),
     Flags = #{strategy => one_for_all, intensity => 5, period => 10},
     {ok, {Flags, [
         #{id => signal_port_worker_sup, type => supervisor,

@@ -9,13 +9,13 @@
 -define(POLL, 30).          % milliseconds
 
 %% @doc Starts the guard of the calling worker's OS process; linked. It sends the worker `stalled' before it kills.
--spec start(OsPid :: pos_integer(), signal_port_worker:counters(), StallTimeout :: pos_integer()) -> pid().
+-spec start(OsPid :: pos_integer(), signal_port_counters:counters(), StallTimeout :: pos_integer()) -> pid().
 start(OsPid, Counters, StallTimeout) ->
     Worker = self(),
     spawn_link(fun() ->
         process_flag(trap_exit, true),
         group_leader(whereis(init), self()),  % or the end of the application would be its end
-        watch(Worker, OsPid, Counters, StallTimeout, 0, now_ms())
+        watch(Worker, OsPid, Counters, StallTimeout, 0, signal_port_deadline:now_ms())
     end).
 
 %% @doc Says that the OS process is known to be gone.
@@ -37,9 +37,9 @@ watch(Worker, OsPid, Counters, StallTimeout, Answered, Since) ->
         gone -> true;
         {'EXIT', Worker, _} -> make_gone(OsPid, [{"0", ?STOP_GRACE}]) orelse kill(OsPid)
     after max(1, StallTimeout div 4) ->
-        Now = now_ms(),
-        Later = signal_port_worker:answered(Counters),
-        IsIdle = signal_port_worker:taken(Counters) =:= Later,
+        Now = signal_port_deadline:now_ms(),
+        Later = signal_port_counters:answered(Counters),
+        IsIdle = signal_port_counters:taken(Counters) =:= Later,
         if
             IsIdle; Later =/= Answered ->
                 watch(Worker, OsPid, Counters, StallTimeout, Later, Now);
@@ -56,14 +56,11 @@ make_gone(_OsPid, []) ->
     false;
 make_gone(OsPid, [{Signal, Milliseconds} | Signals]) ->
     _ = signal(Signal, OsPid),
-    is_gone(OsPid, now_ms() + Milliseconds) orelse make_gone(OsPid, Signals).
+    is_gone(OsPid, signal_port_deadline:now_ms() + Milliseconds) orelse make_gone(OsPid, Signals).
 
 is_gone(OsPid, Deadline) ->
-    not signal("0", OsPid) orelse (now_ms() < Deadline andalso begin timer:sleep(?POLL), is_gone(OsPid, Deadline) end).
+    not signal("0", OsPid) orelse (signal_port_deadline:now_ms() < Deadline andalso begin timer:sleep(?POLL), is_gone(OsPid, Deadline) end).
 
 %% Tells whether there was such a process.
 signal(Name, OsPid) ->
     os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(OsPid) ++ " 2>&1") =:= "".
-
-now_ms() ->
-    erlang:monotonic_time(millisecond).

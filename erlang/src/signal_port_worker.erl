@@ -13,9 +13,8 @@
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, new_counters/0, in_flight/1, taken/1, answered/1, send/5, liar/1]).
+-export([start_link/3, send/5, liar/1]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2, format_status/1]).
--export_type([counters/0]).
 
 -define(PROTOCOL, 1).
 -define(STOP_GRACE, 1000).  % milliseconds for an OS process to end when it is asked to
@@ -23,26 +22,14 @@
 -define(WINDOW, 64).        % calls that the OS process is given before it answers
 -define(LONG, 1024 * 1024). % bytes
 
-%% Shared with callers and guard. A caller counts itself in, so that a burst spreads over the workers at once, and numbers
-%% its call by that, so that one killed between the two is missed; the rest is counted by the worker alone.
--type counters() :: atomics:atomics_ref().
--define(SENT, 1).      % by callers, to this worker
--define(TAKEN, 2).     % given to the OS process
--define(ANSWERED, 3).
--define(FORGOTTEN, 4). % given up by their callers, or lost with them, before they were given to the OS process
-
-%% What has secrets in it, and stays here or waits in the mailbox, is in a function: sys:get_state/1 and sys:log/2 would print
-%% it, and no function is printed with what it holds.
--type hidden(Secret) :: fun(() -> Secret).
-
--type call() :: {Alias :: reference(), Deadline :: infinity | integer(), hidden(signal_port_codec:request())}.
+-type call() :: {Alias :: reference(), Deadline :: signal_port_deadline:deadline(), signal_port_secret:hidden(signal_port_codec:request())}.
 
 -record(state, {
     pool :: pid(),
     port :: port() | undefined,
     os_pid :: pos_integer() | undefined,
     guard :: pid() | undefined,
-    counters :: counters(),
+    counters :: signal_port_counters:counters(),
     latest = 0 :: non_neg_integer(),                 % the highest number of a call that has come
     python :: file:filename() | undefined,
     ready = false :: boolean(),
@@ -51,7 +38,7 @@
     open = queue:new() :: queue:queue(reference()),  % aliases of the callers of those that were, oldest first
     next = 0 :: non_neg_integer(),                   % tag of the next request
     due = 0 :: non_neg_integer(),                    % tag of the next reply
-    stream :: hidden(signal_port_frame:stream() | too_long),  % what has come and is not a whole frame
+    stream :: signal_port_secret:hidden(signal_port_frame:stream() | too_long),  % what has come and is not a whole frame
     will_write = false :: boolean()                  % the pipe is full; a timer is running
 }).
 
@@ -59,37 +46,17 @@
 
 %% @doc Starts a worker, which sends its pool `{started, Pid, OsPid}' and `{ready, Pid, Versions}'. It ends with
 %% `{shutdown, signal_port_reason:why()}'.
--spec start_link(pid(), counters(), signal_port_config:config()) -> {ok, pid()} | {error, term()}.
+-spec start_link(pid(), signal_port_counters:counters(), signal_port_config:config()) -> {ok, pid()} | {error, term()}.
 start_link(Pool, Counters, Config) ->
     gen_server:start_link(?MODULE, {Pool, Counters, Config}, []).
 
-%% @doc The counters of a worker to be.
--spec new_counters() -> counters().
-new_counters() ->
-    atomics:new(4, []).
-
 %% @doc Sends a request. Whoever made the alias, a monitor of the worker, gets `{Alias, Answer}', the answer encoded, or
 %% `{Alias, bystander}', or 'DOWN'; after the deadline, in monotonic milliseconds, maybe nothing.
--spec send(pid(), counters(), Alias :: reference(), Deadline :: infinity | integer(), signal_port_codec:request()) -> ok.
+-spec send(pid(), signal_port_counters:counters(), Alias :: reference(), Deadline :: signal_port_deadline:deadline(), signal_port_codec:request()) -> ok.
 send(Worker, Counters, Alias, Deadline, Request) ->
-    Number = atomics:add_get(Counters, ?SENT, 1),
-    Worker ! {call, Number, Alias, Deadline, fun() -> Request end},
+    Number = signal_port_counters:add_sent(Counters),
+    Worker ! {call, Number, Alias, Deadline, signal_port_secret:hide(Request)},
     ok.
-
-%% @doc How many calls have been given to the OS process.
--spec taken(counters()) -> non_neg_integer().
-taken(Counters) ->
-    atomics:get(Counters, ?TAKEN).
-
-%% @doc How many calls have been answered.
--spec answered(counters()) -> non_neg_integer().
-answered(Counters) ->
-    atomics:get(Counters, ?ANSWERED).
-
-%% @doc How many calls have been sent, and are neither answered nor forgotten.
--spec in_flight(counters()) -> integer().
-in_flight(Counters) ->
-    atomics:get(Counters, ?SENT) - atomics:get(Counters, ?ANSWERED) - atomics:get(Counters, ?FORGOTTEN).
 
 %% @doc Says that an answer of this worker made no sense: it must not give another.
 -spec liar(pid()) -> ok.
@@ -98,13 +65,13 @@ liar(Worker) ->
 
 %% --- gen_server ---
 
--spec init({pid(), counters(), signal_port_config:config()}) -> {ok, #state{}, {continue, term()}}.
+-spec init({pid(), signal_port_counters:counters(), signal_port_config:config()}) -> {ok, #state{}, {continue, term()}}.
 init({Pool, Counters, Config}) ->
     process_flag(trap_exit, true),
     process_flag(sensitive, true),
     #{max_frame := MaxFrame} = Config,
     Stream = signal_port_frame:new(MaxFrame),
-    {ok, #state{pool = Pool, counters = Counters, stream = fun() -> Stream end}, {continue, {open, Config}}}.
+    {ok, #state{pool = Pool, counters = Counters, stream = signal_port_secret:hide(Stream)}, {continue, {open, Config}}}.
 
 -spec handle_continue({open, signal_port_config:config()}, #state{}) -> {noreply, #state{}} | stop().
 handle_continue({open, #{start_timeout := StartTimeout, stall_timeout := StallTimeout} = Config}, State) ->
@@ -126,8 +93,8 @@ guarded(undefined, _StallTimeout, State) ->
 handle_info({call, Number, Alias, Deadline, Request}, State) ->
     {noreply, write(enqueue_all(enqueue(Number, {Alias, Deadline, Request}, State)))};
 handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
-    {Frames, Rest} = signal_port_frame:feed(Bytes, Stream()),
-    release(Frames, received(Frames, State#state{stream = fun() -> Rest end}));
+    {Frames, Rest} = signal_port_frame:feed(Bytes, signal_port_secret:reveal(Stream)),
+    release(Frames, received(Frames, State#state{stream = signal_port_secret:hide(Rest)}));
 handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
@@ -159,14 +126,14 @@ handle_cast(_, State) ->
 %% --- Replies ---
 
 received([], #state{stream = Stream} = State) ->
-    case Stream() of
+    case signal_port_secret:reveal(Stream) of
         too_long -> stop(garbage, State);
         _ -> {noreply, write(State)}
     end;
 received([Frame | Frames], #state{ready = true, open = Open, due = Due} = State) ->
     case {queue:out(Open), signal_port_codec:reply(Due, Frame)} of
         {{{value, Alias}, Rest}, {ok, Answer}} ->
-            atomics:add(State#state.counters, ?ANSWERED, 1),
+            signal_port_counters:add_answered(State#state.counters),
             Alias ! {Alias, Answer},
             received(Frames, State#state{open = Rest, due = Due + 1});
         _ ->
@@ -197,8 +164,8 @@ enqueue(Number, Call, #state{waiting = Waiting, latest = Latest, counters = Coun
 
 %% A number that is left out is of a caller that was killed before it sent its call, or whose call comes after all.
 count_in(Number, Latest, _Counters) when Number =:= Latest + 1 -> ok;
-count_in(Number, Latest, Counters) when Number > Latest -> atomics:add(Counters, ?FORGOTTEN, Number - Latest - 1);
-count_in(_Number, _Latest, Counters) -> atomics:sub(Counters, ?FORGOTTEN, 1).
+count_in(Number, Latest, Counters) when Number > Latest -> signal_port_counters:add_dropped(Counters, Number - Latest - 1);
+count_in(_Number, _Latest, Counters) -> signal_port_counters:add_dropped(Counters, -1).
 
 %% Those that have come meanwhile go with the first in one write: under load one system call serves many.
 enqueue_all(State) ->
@@ -217,7 +184,7 @@ write(State) ->
         {Frames, Filled} ->
             case takes(State#state.port, lists:reverse(Frames)) of
                 true ->
-                    atomics:add(State#state.counters, ?TAKEN, length(Frames)),
+                    signal_port_counters:add_taken(State#state.counters, length(Frames)),
                     Filled;
                 false ->
                     State#state.will_write orelse erlang:send_after(?WRITE_AGAIN, self(), write),
@@ -228,22 +195,22 @@ write(State) ->
 %% Calls come in the order of their deadlines, or nearly so: looking at the oldest is enough.
 forget(#state{waiting = Waiting} = State) ->
     case queue:peek(Waiting) of
-        {value, {_, Deadline, _}} when is_integer(Deadline) ->
-            case erlang:monotonic_time(millisecond) < Deadline of
-                true ->
-                    State;
+        {value, {_, Deadline, _}} ->
+            case signal_port_deadline:has_passed(Deadline) of
                 false ->
-                    atomics:add(State#state.counters, ?FORGOTTEN, 1),
+                    State;
+                true ->
+                    signal_port_counters:add_dropped(State#state.counters, 1),
                     forget(State#state{waiting = queue:drop(Waiting)})
             end;
-        _ ->
+        empty ->
             State
     end.
 
 fill(Frames, #state{waiting = Waiting, open = Open, next = Next, due = Due} = State) when Next - Due < ?WINDOW ->
     case queue:out(Waiting) of
         {{value, {Alias, _, Request}}, Rest} ->
-            Frame = signal_port_frame:pack([signal_port_codec:tag(Next) | Request()]),
+            Frame = signal_port_frame:pack([signal_port_codec:tag(Next) | signal_port_secret:reveal(Request)]),
             fill([Frame | Frames], State#state{waiting = Rest, open = queue:in(Alias, Open), next = Next + 1});
         {empty, _} ->
             {Frames, State}
@@ -296,10 +263,7 @@ end_os_process(Reason, #state{port = Port, os_pid = OsPid, guard = Guard}) ->
 %% A message may be a piece of an answer. The state has its secrets in functions.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
-    maps:map(fun(message, _) -> hidden;
-                (log, _) -> [];
-                (_, Value) -> Value
-             end, Status).
+    signal_port_secret:format_status(Status).
 
 %% --- The OS process ---
 

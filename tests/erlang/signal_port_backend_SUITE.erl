@@ -273,7 +273,7 @@ a_failed_start_leaves_nothing(Config) ->
     _ = crashing(Config),
     Ports = erlang:ports(),
     _ = fails([{backend, nif}]),
-    [undefined, undefined] = [whereis(signal_port_sup), ets:whereis(signal_port_pool)],
+    [undefined, undefined] = [whereis(signal_port_sup), ets:whereis(signal_port_table)],
     [] = erlang:ports() -- Ports,
     ok = start([{backend, port}]).
 

@@ -102,7 +102,7 @@ the_nifs_badarg_tells_nothing(Config) ->
                  [{call, 1, {remote, 1, {atom, 1, erlang}, {atom, 1, binary_part}}, [{var, 1, 'K'}, {var, 1, 'M'}]}]}]}],
     {ok, Nif, Beam} = compile:forms(Forms, []),
     {module, Nif} = code:load_binary(Nif, "", Beam),
-    true = ets:insert(signal_port_pool, {{nif, sign_data}, Nif}),
+    true = ets:insert(signal_port_table, {{nif, sign_data}, Nif}),
     crashed(fun() -> signal_port:sign_data(Secret, Plain) end),
     crashed(fun() -> signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain])) end),
     tells_nothing(Config).
@@ -210,7 +210,7 @@ main([File]) ->
 
 no_requests(Bytes) ->
     [{call, [{Pid, Counters} | _], _, _}] =
-        signal_port_stage:until(fun() -> [{call, [_ | _], _, _}] = ets:lookup(signal_port_pool, call) end),
+        signal_port_stage:until(fun() -> [{call, [_ | _], _, _}] = ets:lookup(signal_port_table, call) end),
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
     signal_port_worker:send(Pid, Counters, Alias, infinity, Bytes),
     receive {'DOWN', Alias, process, Pid, _} -> ok end,

@@ -163,7 +163,7 @@ a_workers_messages_tell_nothing(Config) ->
 info_tells_nothing(Config) ->
     start("hangs.py", []),
     Callers = callers(Config),
-    tells_nothing(Config, {signal_port:info(), ets:tab2list(signal_port_pool)}),
+    tells_nothing(Config, {signal_port:info(), ets:tab2list(signal_port_table)}),
     end_all(Callers).
 
 %% --- Many at once, and in flight ---

@@ -1,0 +1,57 @@
+%% @private The counters of one worker. Callers, the worker, its watchdog and the pool share them.
+%%
+%% A caller counts its call before it sends it, so that a burst spreads over the workers at once.
+%% The count is the call's number. A missing number tells the worker that a caller was killed
+%% between the two steps. Only the worker changes the other counters.
+-module(signal_port_counters).
+
+-export([new/0, add_sent/1, add_taken/2, add_answered/1, add_dropped/2]).
+-export([taken/1, answered/1, in_flight/1]).
+-export_type([counters/0]).
+
+-opaque counters() :: atomics:atomics_ref().
+
+-define(SENT, 1).      % calls sent to the worker
+-define(TAKEN, 2).     % calls written to the OS process
+-define(ANSWERED, 3).  % calls answered by the OS process
+-define(DROPPED, 4).   % calls whose callers gave up, or were killed, before the call was written
+
+%% @doc Returns counters that are all zero.
+-spec new() -> counters().
+new() ->
+    atomics:new(4, []).
+
+%% @doc Counts a call that is about to be sent, and returns its number, from 1.
+-spec add_sent(counters()) -> Number :: pos_integer().
+add_sent(Counters) ->
+    atomics:add_get(Counters, ?SENT, 1).
+
+-spec add_taken(counters(), Count :: non_neg_integer()) -> ok.
+add_taken(Counters, Count) ->
+    atomics:add(Counters, ?TAKEN, Count).
+
+-spec add_answered(counters()) -> ok.
+add_answered(Counters) ->
+    atomics:add(Counters, ?ANSWERED, 1).
+
+%% @doc Counts dropped calls. A negative count takes back calls that arrived after all.
+-spec add_dropped(counters(), Count :: integer()) -> ok.
+add_dropped(Counters, Count) ->
+    atomics:add(Counters, ?DROPPED, Count).
+
+%% @doc Returns how many calls were written to the OS process.
+-spec taken(counters()) -> non_neg_integer().
+taken(Counters) ->
+    atomics:get(Counters, ?TAKEN).
+
+%% @doc Returns how many calls the OS process answered.
+-spec answered(counters()) -> non_neg_integer().
+answered(Counters) ->
+    atomics:get(Counters, ?ANSWERED).
+
+%% @doc Returns how many calls were sent and are neither answered nor dropped. The counters are
+%% read one after the other, so the result can be off by the calls that end meanwhile.
+-spec in_flight(counters()) -> integer().
+in_flight(Counters) ->
+    atomics:get(Counters, ?SENT) - atomics:get(Counters, ?ANSWERED)
+        - atomics:get(Counters, ?DROPPED).

@@ -1,0 +1,71 @@
+%% @private The table that callers read: the ready workers, the limits of a call, the engine.
+%%
+%% The table belongs to the upper supervisor, so callers find it while the pool restarts. The pool
+%% writes the ready workers. A caller never waits for the pool to read them.
+-module(signal_port_table).
+
+-export([new/3, read/0, workers/0, nif/1, choice/0, has_started/0]).
+-export([put_workers/1, put_started/0]).
+-export_type([worker/0]).
+
+-type worker() :: {pid(), signal_port_counters:counters()}.
+
+%% @doc Makes the table. It belongs to the calling process.
+-spec new(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
+new(#{call_timeout := Timeout, max_frame := MaxFrame}, Choice, Operations) ->
+    ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
+    Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
+    Rows = [{call, [], Timeout, MaxFrame}, {choice, Choice}, {has_started, false} | Nif],
+    true = ets:insert(?MODULE, Rows),
+    ok.
+
+%% @doc Returns what a call needs: the ready workers, the default timeout in milliseconds and the
+%% largest frame in bytes. Returns `not_running' if there is no table.
+-spec read() ->
+    {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer()} | not_running.
+read() ->
+    try ets:lookup(?MODULE, call) of
+        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
+    catch
+        error:badarg -> not_running
+    end.
+
+%% @doc Returns the ready workers. A worker that has just ended can still be among them.
+-spec workers() -> [worker()].
+workers() ->
+    case read() of
+        {Workers, _, _} -> Workers;
+        not_running -> []
+    end.
+
+%% @doc Returns the NIF's module that has an operation, or `undefined' if a worker answers it.
+-spec nif(Operation :: atom()) -> module() | undefined.
+nif(Operation) ->
+    try ets:lookup(?MODULE, {nif, Operation}) of
+        [{_, Module}] -> Module;
+        [] -> undefined
+    catch
+        error:badarg -> undefined
+    end.
+
+%% @doc Returns the engine and why it was chosen.
+-spec choice() -> signal_port_backend:choice().
+choice() ->
+    ets:lookup_element(?MODULE, choice, 2).
+
+%% @doc Returns whether a worker has ever been ready since the table was made.
+-spec has_started() -> boolean().
+has_started() ->
+    ets:lookup_element(?MODULE, has_started, 2).
+
+%% @doc Replaces the ready workers.
+-spec put_workers([worker()]) -> ok.
+put_workers(Workers) ->
+    true = ets:update_element(?MODULE, call, {2, Workers}),
+    ok.
+
+%% @doc Records that a worker has been ready.
+-spec put_started() -> ok.
+put_started() ->
+    true = ets:insert(?MODULE, {has_started, true}),
+    ok.
