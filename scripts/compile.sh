@@ -1,12 +1,13 @@
 #!/bin/sh
-# What `rebar3 compile' and `rebar3 as drop_in compile' do, by erlc alone. Run in the repository's root.
-set -e
+# Compiles both applications by erlc alone, into the folders that `rebar3 compile' and
+# `rebar3 as drop_in compile' use. Run in the repository's root.
+set -eu
 
-# compile APP_SRC SOURCES EBIN: the modules, and the .app file with their names
+# compile APP_SRC SOURCES EBIN: compiles the modules, and writes the .app file with their names
 compile() {
     mkdir -p "$3"
     erlc -W +debug_info -o "$3" "$2"/*.erl
-    modules=$(cd "$2" && ls *.erl | sed 's/\.erl$//' | paste -s -d , -)
+    modules=$(basename -s .erl "$2"/*.erl | paste -s -d , -)
     sed "s/{modules, \[\]}/{modules, [$modules]}/" "$1" > "$3/$(basename "$1" .src)"
 }
 
@@ -14,7 +15,7 @@ sh scripts/copy_python.sh
 for build in default drop_in; do
     compile erlang/signal_port.app.src erlang/src "_build/$build/lib/signal_port/ebin"
     ln -sfn ../../../../priv "_build/$build/lib/signal_port/priv"
-    REBAR_BUILD_DIR="_build/$build" sh scripts/chunk.sh || true
+    REBAR_BUILD_DIR="_build/$build" sh scripts/make_chunk.sh
 done
 name=libsignal_protocol_nif
 drop_in=erlang/drop_in/$name/src

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Measures the port beside the other engines, and shows the result as tables and pictures. Run in
+# the repository's root after `make build'. All settings are environment variables:
+#
+# NIF      the ebin folder of libsignal_protocol_nif, and
+# ERLPORT  the folder of erlport: engines that are measured beside the port
+# QUICK=1  takes under a minute and gives rough figures
+# ONLY     measures only the operations whose names begin with this, for example dr_
+# RESULT   the file of the result; default _build/bench/result.json
+set -eu
+folder=_build/bench
+result=${RESULT:-$folder/result.json}
+python=$PWD/.venv/bin/python3
+echo=
+
+mkdir -p $folder
+erlc -o $folder bench/*.erl
+if command -v cc > /dev/null; then
+    echo=$folder/echo
+    cc -O2 -o $echo bench/echo.c
+fi
+[ ! -t 2 ] || export PROGRESS=yes
+OUT=$result ECHO=$echo PYTHON=$python \
+    erl -noshell -pa _build/default/lib/*/ebin $folder -s signal_port_bench main
+"$python" bench/report.py "$result" --pictures $folder

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# ARM64 on a machine of another architecture: a root of the distribution's arm64 packages (Erlang,
+# Python), run by QEMU's user mode. Tests which backend is chosen, the recorded answers through
+# Python and through the application, and the demo.
+#
+#   tests/systems/aarch64.sh              sets up what is missing, then tests
+#   tests/systems/aarch64.sh COMMAND...   the same with a command, in the repository's folder
+#
+# Needs `make build', and 250 MB in $AARCH64_ROOT (_build/aarch64). Runs in a user namespace,
+# needs no root, and installs nothing on this machine. If that is impossible, it prints why, and
+# exits with 0.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+self=$PWD/tests/systems/aarch64.sh
+
+# The shell scripts that start Erlang need the first three. Erlang's crypto is installed so that the
+# test can see that nothing loads it.
+packages=(dash coreutils sed erlang-base erlang-crypto python3)
+
+# ELF of 64 bits, little-endian, for machine 183. The mask accepts executables, shared objects and
+# any OS ABI.
+magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+
+say() { echo "test-aarch64: $*" >&2; }
+skip() {
+    say "DID NOT RUN: $*"
+    exit 0
+}
+
+# --- In the namespaces ---
+
+# A user namespace has its own table of binary formats (Linux 6.7). Else this machine's entry is
+# used, of the package qemu-user-static: by its flag F the kernel keeps the emulator open, so that
+# the root does not need it.
+can_emulate() {
+    mount -t tmpfs none "$dir/formats" || return # a namespace that may not mount is of no use
+    mount -t binfmt_misc none "$dir/formats" 2> /dev/null ||
+        grep -qs '^flags:.*F' /proc/sys/fs/binfmt_misc/qemu-aarch64
+}
+
+# This shell is PID 1 and stays, because the kernel ignores the signal that ends an emulated PID 1
+# after a crash.
+enter() {
+    can_emulate
+    [ ! -e "$dir/formats/register" ] ||
+        echo ":aarch64:M::$magic:$mask:$dir/qemu-aarch64:F" > "$dir/formats/register"
+    # A container may forbid a new proc.
+    mount -t proc proc "$root/proc" 2> /dev/null || mount --rbind /proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    mount -t tmpfs tmpfs "$root/tmp"
+    mount --rbind . "$root/repo"
+    mount --bind "$dir/venv" "$root/repo/priv/venv" # where the application looks for its Python
+
+    # The JIT writes its code through one mapping and runs it in another. QEMU before 8.1 misses
+    # such writes. OTP 26 has a flag for one mapping; in OTP 25 perf's maps (in /tmp) do the same.
+    local jit="+JMsingle true"
+    [ ! -e "$root/usr/lib/erlang/releases/25" ] || jit="+JPperf map"
+    local slow="-signal_port start_timeout 120000 stall_timeout 60000 call_timeout 120000"
+    env -i PATH=/usr/bin:/usr/sbin HOME=/tmp LANG=C.UTF-8 ERL_AFLAGS="$jit $slow" \
+        chroot "$root" env --chdir /repo "$@"
+}
+
+# KILL, because unshare ignores gentler signals: an emulator that hangs must end too.
+namespaces() {
+    timeout --foreground --signal KILL 20m \
+        unshare --user --map-root-user --mount --pid --fork --kill-child bash "$self" "$@"
+}
+
+# --- Setting up ---
+
+# This machine's apt, with its sources and keys, but for arm64 and with a state of its own.
+arm_apt() { APT_CONFIG=$dir/apt/apt.conf "$@" >&2; }
+
+set_up() {
+    local package
+    rm -rf "$root" "$dir"/{apt,venv,qemu-aarch64,ready}
+    mkdir -p "$dir"/apt/{lists,archives}/partial "$root"/{dev,proc,tmp,repo,usr/{bin,sbin,lib}}
+    fetch
+    say "unpacking"
+    ln -s usr/bin usr/sbin usr/lib "$root"
+    for package in "$dir"/apt/archives/*.deb; do # not their scripts: emulated, they take minutes
+        dpkg-deb --fsys-tarfile "$package" |
+            tar -x --keep-directory-symlink --no-same-owner -C "$root"
+    done
+    ln -sf dash "$root/usr/bin/sh"
+    make_venv
+    rm -rf "$dir/apt"
+    touch "$dir/ready"
+}
+
+fetch() {
+    local native
+    native=$(dpkg --print-architecture)
+    : > "$dir/apt/status"
+    cat > "$dir/apt/apt.conf" <<-CONF
+	#clear APT::Architectures;
+	#clear APT::Update::Post-Invoke;
+	#clear APT::Update::Post-Invoke-Success;
+	APT::Architecture "arm64";
+	APT::Architectures { "arm64"; "$native"; };
+	APT::Install-Recommends "false";
+	APT::Sandbox::User "root";
+	Acquire::Languages "none";
+	Dir { State::lists "$dir/apt/lists"; State::status "$dir/apt/status"; Cache "$dir/apt"; };
+	CONF
+    say "fetching the packages for arm64"
+    if ! arm_apt apt-get -qq update ||
+        ! arm_apt apt-cache show erlang-base:arm64 > /dev/null 2>&1; then
+        skip "the apt sources of this machine gave no packages for arm64"
+    fi
+    arm_apt apt-get -qq install --download-only "${packages[@]}"
+    fetch_emulator "$native"
+}
+
+# The emulator must be static. In Debian 12 qemu-user-static has it, in later releases qemu-user.
+fetch_emulator() {
+    local package binary
+    mkdir "$dir/apt/qemu"
+    for package in qemu-user-static qemu-user; do
+        (
+            cd "$dir/apt/qemu"
+            arm_apt apt-get -qq download "$package:$1" && dpkg-deb -x "$package"_*.deb .
+        ) || continue
+        for binary in "$dir"/apt/qemu/usr/bin/qemu-aarch64{-static,}; do
+            [ -f "$binary" ] || continue
+            cp "$binary" "$dir/qemu-aarch64"
+            return
+        done
+    done
+    skip "the apt sources of this machine gave no static qemu-aarch64"
+}
+
+# What the project needs of PyPI, but the linters; for the Python of the root, by the pip of this
+# machine.
+make_venv() {
+    local pip=(priv/venv/bin/python3 -m pip -q --disable-pip-version-check) python packages
+    python=$(readlink "$root/usr/bin/python3")
+    say "fetching the packages for aarch64's $python"
+    mkdir -p "$dir/venv/bin"
+    ln -s /usr/bin/python3 "$dir/venv/bin/python3"
+    echo "home = /usr/bin" > "$dir/venv/pyvenv.cfg"
+    mapfile -t packages < <(priv/venv/bin/python3 tests/systems/print_requirements.py)
+    # erlang_py is pure Python, and on PyPI only as source.
+    "${pip[@]}" wheel --use-pep517 --no-deps --wheel-dir "$dir/apt" erlang_py
+    "${pip[@]}" install --target "$dir/venv/lib/$python/site-packages" --no-compile \
+        --find-links "$dir/apt" --only-binary=:all: \
+        --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64 \
+        --platform manylinux_2_34_aarch64 \
+        --python-version "${python#python}" --implementation cp "${packages[@]}"
+}
+
+# --- What is to be done ---
+
+[ "$(uname -m)" != aarch64 ] || skip "this machine is aarch64 itself: run 'make test' instead"
+for tool in unshare apt-get dpkg-deb; do
+    command -v $tool > /dev/null ||
+        skip "it needs Linux with apt (Debian, Ubuntu), and there is no $tool"
+done
+mkdir -p "${AARCH64_ROOT:-_build/aarch64}/formats"
+dir=$(cd "${AARCH64_ROOT:-_build/aarch64}" && pwd -P)
+root=$dir/root
+
+case ${1:-} in
+    --can-emulate)
+        can_emulate
+        exit
+        ;;
+    --enter)
+        shift
+        enter "$@"
+        exit
+        ;;
+esac
+namespaces --can-emulate 2> /dev/null || skip "no emulation for this user:" \
+    "it needs user namespaces, and Linux 6.7 or the package qemu-user-static"
+if [ ! "$dir/ready" -nt "$self" ] || [ ! "$dir/ready" -nt pyproject.toml ]; then
+    set_up
+fi
+[ $# -gt 0 ] || set -- sh tests/systems/aarch64_test.sh
+namespaces --enter "$@"
