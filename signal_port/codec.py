@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import erlang
 from msgpack import ExtType, Packer, unpackb
 
+from signal_port import etf
 from signal_port.errors import ProtocolError
 
 ATOM = 1  # msgpack's ext type of an atom; the data is its name
@@ -20,16 +21,6 @@ ATOM = 1  # msgpack's ext type of an atom; the data is its name
 Term: TypeAlias = Any  # an Erlang term, as said above
 
 _ETF = 131
-
-# A compressed term, at whatever depth, would be decompressed without a limit. With no zlib it is refused.
-erlang.zlib = None
-# A long integer would take time that grows with its square: a megabyte, minutes. With no number for its tag, one of
-# more than 255 bytes is unknown to the decoder. No operation takes one.
-erlang._TAG_LARGE_BIG_EXT = None
-# So would a map whose keys collide (300 kB, twenty seconds), and of keys that are equal in Python alone, 1 and 1.0, one
-# would be lost. A reference to an atom cache would come back to one who has no such cache. No operation takes either.
-erlang._TAG_MAP_EXT = None
-erlang._TAG_ATOM_CACHE_REF = None
 
 _packer = Packer()
 _GIVEN_BACK = (
@@ -69,9 +60,9 @@ def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
             tag, operation, args = request
             return _encode_msgpack, tag, operation, args
         raise TypeError
-    except (
-        Exception
-    ) as error:  # the decoders raise a dozen kinds, their texts may quote the payload
+    except ProtocolError:
+        raise
+    except Exception as error:  # of a dozen kinds; the texts may quote the payload
         raise ProtocolError(
             f"a frame of {len(payload)} bytes is no request ({type(error).__name__})"
         ) from None
@@ -98,17 +89,15 @@ def _encode_msgpack(tag: Term, answer: Term) -> bytes:
 
 
 def _decode_etf(payload: bytes) -> tuple[Term, Term, Term]:
+    etf.check(payload)
     term = erlang.binary_to_term(payload)
-    if not isinstance(term, tuple):
+    if type(term) is not tuple:
         raise TypeError
     tag, operation, args = term
-    name, args = _name(_from_etf(operation)), _from_etf(args)
-    if name == BATCH and isinstance(args, list):
-        args = [
-            [_name(call[0]), *call[1:]] if call and isinstance(call, list) else call
-            for call in args
-        ]
-    return tag, name, args
+    name = _name(operation)
+    if name == BATCH and type(args) is list:
+        return tag, name, [_call(element) for element in args]
+    return tag, name, _from_etf(args)
 
 
 def _encode_etf(tag: Term, answer: Term) -> bytes:
@@ -118,34 +107,46 @@ def _encode_etf(tag: Term, answer: Term) -> bytes:
         raise ProtocolError(_TOO_DEEP) from None
 
 
+def _call(term: Term) -> Term:
+    if term and type(term) in (tuple, list):
+        return [_name(term[0]), *map(_from_etf, term[1:])]
+    return _from_etf(term)
+
+
 def _name(term: Term) -> str | None:
-    return term.data.decode() if isinstance(term, ExtType) else None
+    if type(term) is not erlang.OtpErlangAtom:
+        return None
+    name: str | bytes = term.value  # bytes if the atom is in Latin-1
+    return name if isinstance(name, str) else name.decode()
 
 
 def _from_etf(term: Term) -> Term:
-    match term:
-        case erlang.OtpErlangBinary(bits=8):
-            return term.value
-        case erlang.OtpErlangAtom():
-            name = term.value
-            return ExtType(ATOM, name.encode() if isinstance(name, str) else name)
-        case None:
-            return UNDEFINED
-        case bytes():  # STRING_EXT: a list of small integers
-            return list(term)
-        case list() | tuple():
-            return [_from_etf(element) for element in term]
-    return term
+    kind = type(term)
+    if kind is erlang.OtpErlangBinary:
+        return term.value if term.bits == 8 else term
+    if kind is list or kind is tuple:
+        return [_from_etf(element) for element in term]
+    if kind is erlang.OtpErlangAtom:
+        name = term.value
+        return ExtType(ATOM, name.encode() if isinstance(name, str) else name)
+    if kind is bytes:  # STRING_EXT: a list of small integers
+        return list(term)
+    return UNDEFINED if term is None else term
+
+
+@cache
+def _to_etf_atom(atom: ExtType) -> Term:
+    return erlang.OtpErlangAtom(atom.data.decode())
 
 
 def _to_etf(term: Term) -> Term:
-    match term:
-        case bytes():
-            return erlang.OtpErlangBinary(term)
-        case ExtType():
-            return erlang.OtpErlangAtom(term.data.decode())
-        case tuple():
-            return tuple(_to_etf(element) for element in term)
-        case list():
-            return [_to_etf(element) for element in term]
+    kind = type(term)
+    if kind is bytes:
+        return erlang.OtpErlangBinary(term)
+    if kind is ExtType:
+        return _to_etf_atom(term)
+    if kind is tuple:
+        return tuple([_to_etf(element) for element in term])
+    if kind is list:
+        return [_to_etf(element) for element in term]
     return term

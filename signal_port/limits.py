@@ -12,6 +12,14 @@ MAX_SKIP = 32
 # Skipped message keys that a session holds; then the oldest is overwritten. The session blob has this many slots.
 MAX_SKIPPED_KEYS = 96
 
+# Terms of a request in the external term format, those inside others included. A batch of the most
+# calls has 11,000. Each byte of a frame can be a term that takes 300 bytes of memory.
+MAX_TERMS = 128 * 1024
+
+# Tuples and lists around a term of the external term format. A call in a batch has five; JSON and
+# Protocol Buffers are read to 128 and 100 by serde and by protobuf. The decoder is recursive.
+MAX_TERM_DEPTH = 128
+
 # Bytes of HKDF-SHA-256's output: 255 blocks (RFC 5869, 2.3).
 MAX_HKDF_LENGTH = 255 * 32
 

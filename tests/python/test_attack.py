@@ -25,7 +25,7 @@ from msgpack import ExtType
 from parties import Parties
 from vectors import recorded
 
-from signal_port import double_ratchet, messages, primitives, static_session
+from signal_port import codec, double_ratchet, messages, primitives, static_session
 from signal_port.codec import atom
 from signal_port.errors import ProtocolError, SignalError
 from signal_port.operations import OPERATIONS
@@ -75,6 +75,9 @@ MERSENNE = 2**61 - 1
 COLLIDING = b"".join(
     b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000)
 )
+# A fun of old systems, with one term in it: pid, module, index and number stand before.
+FUN = b"\x75" + count(1) + b"\x67" + NODE + bytes(9) + NODE + b"\x61\0" * 2
+LONG_BINARY = b"\x6d" + count(MEGABYTE) + bytes(MEGABYTE)
 BOMB = zlib.compress(bytes(64 * MEGABYTE), 9)
 HOSTILE: dict[str, bytes] = {
     **{f"array of {size}": b"\x93\x01\xa4init\xdd" + count(size) for size in HUGE},
@@ -98,6 +101,8 @@ HOSTILE: dict[str, bytes] = {
     "etf map in key in map": ETF_REQUEST + (b"\x74" + count(1)) * 200_000,
     "compressed gigabyte": b"\x83\x50" + count(2**30) + BOMB,
     "compressed gigabyte for a tag": ETF_REQUEST + b"\x50" + count(2**30) + BOMB,
+    "megabyte in a hundred funs": ETF_REQUEST + FUN * 100 + LONG_BINARY + ETF_INIT,
+    "million of etf nil": ETF_REQUEST + b"\x69" + count(MEGABYTE) + b"\x6a" * MEGABYTE + ETF_INIT,
     "distribution header": b"\x83\x44\x00",
     "atom of the cache": b"\x83\x52\x00",
     "local term": ETF_REQUEST + b"\x79" + bytes(100),
@@ -112,6 +117,11 @@ ODD: dict[str, bytes] = {  # and answered all the same
     "unknown etf atom": ETF_REQUEST + b"\x77\x07no_such" + ETF_INIT,
     "integer of 255 bytes": ETF_REQUEST + b"\x6e\xff\x01" + b"\xff" * 255 + ETF_INIT,
     "list of 65535 small integers": ETF_REQUEST + b"\x6b\xff\xff" + bytes(65535) + ETF_INIT,
+    "etf arguments of a hundred thousand": ETF_REQUEST
+    + b"\x61\x01\x77\x04init\x6c"
+    + count(100_000)
+    + NODE * 100_000
+    + b"\x6a",
     "batch in a batch": msgpack.packb([1, "batch", [["batch", [["batch", [["init", []]]]]]]]),
     "batch of no calls": msgpack.packb([1, "batch", [1, None, [], [[]]]]),
     "batch of a million": b"\x93\x01\xa5batch\xdd" + count(1_000_000) + b"\xc0" * 1_000_000,
@@ -160,6 +170,17 @@ def test_a_hostile_frame_ends_a_worker_at_once(payload: bytes) -> None:
     assert "is no request" in words
     assert "MemoryError" not in words
     assert replies == [msgpack.packb(["tag", OK])]
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if HOSTILE[name][0] == 131])
+def test_hostile_etf_is_refused_before_the_package_sees_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    monkeypatch.setattr(erlang, "binary_to_term", seen.append)
+    with pytest.raises(ProtocolError, match="is no request: it "):
+        codec.decode(HOSTILE[name])
+    assert seen == []
 
 
 @pytest.mark.parametrize("payload", ODD.values(), ids=ODD)
