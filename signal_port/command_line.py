@@ -3,7 +3,8 @@
 To add a command, add a row, and write `main(arguments: list[str]) -> int` in the module that the
 row names: it takes what stands behind the command's name and returns the exit status. The module is
 imported when its command is run, after the check that the row names: `missing_requirement` (the
-Python and all packages), `outdated_python` (the Python alone), or None.
+Python and all packages), `missing_elf_reader` (the Python and what reads libraries),
+`outdated_python` (the Python alone), or None.
 
 An old Python must be able to read this file: it has no annotations.
 """
@@ -14,7 +15,7 @@ from importlib import import_module
 
 from signal_port import __version__
 from signal_port.exit_status import OK, UNFIT, USAGE, fail
-from signal_port.requirements import missing_requirement, outdated_python
+from signal_port.requirements import missing_elf_reader, missing_requirement, outdated_python
 
 Command = namedtuple("Command", "module needs summary")
 
@@ -28,6 +29,9 @@ COMMANDS = {
     ),
     "inspect-session": Command(
         "inspect_session", missing_requirement, "describe a stored session without its secrets"
+    ),
+    "autopsy": Command(
+        "autopsy", missing_elf_reader, "find out why a NIF library kills the VM, without loading it"
     ),
     "requirements": Command("requirements", None, "print the packages that are needed, for pip"),
     "version": Command(

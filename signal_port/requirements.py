@@ -16,6 +16,7 @@ PACKAGES = {  # what pip installs, by the name of the module
     "msgpack": "msgpack>=1.0.3",
     "erlang": "erlang_py>=2.0.4",
 }
+AUTOPSY_PACKAGE = "pyelftools>=0.31"  # of the extra `autopsy`
 
 
 def main(arguments):
@@ -56,6 +57,26 @@ def missing_requirement():
         _, lack = examine_package(module)
         if lack:
             return "%s: %s" % (lack, remedy())
+    return None
+
+
+def missing_elf_reader():
+    # type: () -> str | None
+    """Return a sentence that says what the autopsy lacks and what to do; None if it is fit."""
+    reason = outdated_python("run it with a later one")
+    if reason:
+        return reason
+    try:
+        import elftools  # noqa: F401
+    except ImportError:
+        return (
+            "the autopsy reads libraries by pyelftools, which %s lacks: run '%s -m pip install \"%s\"'"
+            % (
+                sys.executable,
+                sys.executable,
+                AUTOPSY_PACKAGE,
+            )
+        )
     return None
 
 
