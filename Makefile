@@ -33,7 +33,7 @@ clean: ## removes all that make made here
 	rm -rf _build priv .venv
 
 # The folders are among the sources because they change if a file is removed.
-$(BUILT): rebar.config scripts $(wildcard scripts/* signal_port signal_port/*.py erlang/*.src \
+$(BUILT): rebar.config $(wildcard scripts/* signal_port signal_port/*.py erlang/*.src \
           erlang/src erlang/src/* erlang/drop_in/*/* erlang/drop_in/*/src/*)
 	@mkdir -p priv && ln -sfn ../.venv priv/venv
 	$(if $(filter no,$(REBAR)),sh scripts/compile.sh,$(REBAR) compile && $(REBAR) as drop_in compile)

@@ -36,7 +36,7 @@ from threading import Timer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DOCUMENTS = ("*.md", "guides/*.md", "examples/*.md")
+DOCUMENTS = ("*.md", "guides/*.md", "examples/**/*.md")
 PICTURES = ("", "text")
 TIMEOUT = 300  # seconds, for one block
 

@@ -1,14 +1,16 @@
-# A conversation as a GenServer: a process holds a session, takes its steps one after the other, and has each stored
-# before its answer leaves. Two of them talk; one is killed, and its supervisor starts it again with what was stored; a
-# step that cannot be stored did not happen; and a crash report has neither a key nor a text.
-# Run it by `elixir examples/conversation.exs`, after `make build`.
+# A conversation as a GenServer. A process holds a session, takes one step after the other, and
+# stores the new session before it returns. Two of them talk. One is killed, and its supervisor
+# starts it again with the stored session. A step that cannot be stored did not happen. A crash
+# report has neither a key nor a text.
 
-Path.expand("../_build/default/lib/*/ebin", __DIR__) |> Path.wildcard() |> Enum.each(&Code.append_path/1)
+Path.expand("../../_build/default/lib/*/ebin", __DIR__)
+|> Path.wildcard()
+|> Enum.each(&Code.append_path/1)
 
 defmodule Conversation do
   @moduledoc """
-  A session with one peer. `load` gives the stored session, `save` stores a new one and answers `:ok`. The session
-  itself is no argument of the start: a supervisor prints these.
+  A session with one peer. `load` returns the stored session; `save` stores a new one and returns
+  `:ok`. The session itself is not an argument of the start, because a supervisor prints those.
   """
   use GenServer
 
@@ -16,13 +18,13 @@ defmodule Conversation do
 
   def start_link(options), do: GenServer.start_link(__MODULE__, options, name: options[:name])
 
-  @doc "The message to send: `{:ok, wire}`; or `{:error, reason}`, and there is none."
+  @doc "Returns `{:ok, wire}`, the message to send; or `{:error, reason}`, and nothing changes."
   def encrypt(conversation, plaintext), do: call(conversation, {:encrypt, plaintext})
 
-  @doc "What a message says: `{:ok, plaintext}`; or `{:error, reason}`, and nothing has changed."
+  @doc "Returns `{:ok, plaintext}` of a message; or `{:error, reason}`, and nothing changes."
   def decrypt(conversation, wire), do: call(conversation, {:decrypt, wire})
 
-  # The exit of a call that failed has its arguments, and the plaintext is one.
+  # The exit of a failed call has its arguments, and the plaintext is one of them.
   defp call(conversation, step) do
     GenServer.call(conversation, step, :infinity)
   catch
@@ -45,14 +47,15 @@ defmodule Conversation do
     end
   end
 
-  # An exception may have the session among its arguments.
+  # An exception can have the session among its arguments.
   defp save(save, session) do
     if save.(session) == :ok, do: :ok, else: {:error, :not_saved}
   catch
     _, _ -> {:error, :not_saved}
   end
 
-  # What :sys.get_status/1 and a crash report show. OTP calls it; to GenServer it is a callback from Elixir 1.17 on.
+  # What :sys.get_status/1 and a crash report show. OTP calls it; Elixir has it as a callback of
+  # GenServer since 1.17.
   def format_status(status) do
     Map.new(status, fn
       {:log, _} -> {:log, []}
@@ -70,8 +73,10 @@ defmodule Story do
     for {name, session} <- sessions, do: :ok = save(folder, name, session)
 
     conversations =
-      for {name, _} <- sessions,
-          do: {Conversation, name: name, load: fn -> load(folder, name) end, save: &save(folder, name, &1)}
+      for {name, _} <- sessions do
+        load = fn -> load(folder, name) end
+        {Conversation, name: name, load: load, save: &save(folder, name, &1)}
+      end
 
     {:ok, _} = Supervisor.start_link(conversations, strategy: :one_for_one)
     talk(:alice, :bob, "Hello Bob!")
@@ -86,20 +91,20 @@ defmodule Story do
     old = Process.whereis(:bob)
     Process.exit(old, :kill)
     await_another(:bob, old)
-    IO.puts("  bob is killed, and started again with the session that was stored")
+    IO.puts("  bob is killed, and starts again with the stored session")
     talk(:bob, :alice, "Where were we?")
   end
 
-  # A folder in the place of the new file stands for a disk that is full.
+  # A folder in the place of the new file has the effect of a full disk.
   defp refuse(folder) do
     File.mkdir!(new_path(folder, :alice))
     {:error, :not_saved} = Conversation.encrypt(:alice, "Never sent.")
     File.rmdir!(new_path(folder, :alice))
-    IO.puts("  alice cannot store a session, so that there is no message either")
+    IO.puts("  alice cannot store a session, so there is no message")
     talk(:alice, :bob, "Now it is stored.")
   end
 
-  # A plaintext that is no binary is a mistake in the program, and ends the process.
+  # A plaintext that is not a binary is a bug, and ends the process.
   defp hide(folder) do
     bob = Process.whereis(:bob)
     session = load(folder, :bob)
@@ -111,7 +116,7 @@ defmodule Story do
     await_another(:bob, bob)
     [_, _ | _] = reports = logged()
     false = Enum.any?(reports, &(has?(&1, session) or has?(&1, "secret plan")))
-    IO.puts("  bob crashes; #{length(reports)} reports of it have neither his session nor what he wanted to write")
+    IO.puts("  bob crashes; its #{length(reports)} reports have neither his session nor his text")
   end
 
   def log(event, %{config: story}), do: send(story, {:logged, event})
@@ -137,19 +142,26 @@ defmodule Story do
     if Process.whereis(name) in [nil, old], do: Process.sleep(1) && await_another(name, old)
   end
 
-  # Both sides' first sessions, by X3DH; see the README.
+  # The first sessions of both sides, by X3DH, as in the project's README.
   defp meet do
     {:ok, {alice, alice_secret}} = :signal_port.generate_identity_key_pair()
     {:ok, {bob, bob_secret}} = :signal_port.generate_identity_key_pair()
-    {:ok, {1, signed, signed_private, signature}} = :signal_port.generate_signed_pre_key(bob_secret, 1)
-    {:ok, {shared, ephemeral}} = :signal_port.process_pre_key_bundle(alice_secret, bob <> signed <> signature)
-    {:ok, ^shared} = :signal_port.process_pre_key_bundle_bob(bob_secret, signed_private, "", alice, ephemeral)
+
+    {:ok, {1, signed, signed_private, signature}} =
+      :signal_port.generate_signed_pre_key(bob_secret, 1)
+
+    bundle = bob <> signed <> signature
+    {:ok, {shared, ephemeral}} = :signal_port.process_pre_key_bundle(alice_secret, bundle)
+
+    {:ok, ^shared} =
+      :signal_port.process_pre_key_bundle_bob(bob_secret, signed_private, "", alice, ephemeral)
+
     {:ok, initiator} = :signal_port.dr_init(shared, alice, bob, alice_secret, 1)
     {:ok, responder} = :signal_port.dr_init(shared, bob, alice, bob_secret, 0)
     [initiator, responder]
   end
 
-  # A file is replaced whole or not at all.
+  # Replaces the file completely or not at all.
   defp save(folder, name, session) do
     with :ok <- File.write(new_path(folder, name), session, [:sync]),
          do: File.rename(new_path(folder, name), path(folder, name))
@@ -162,7 +174,7 @@ defmodule Story do
   defp new_path(folder, name), do: path(folder, name) <> ".new"
 end
 
-# For its owner alone: a session is a secret.
+# A session is a secret: only the owner may read this folder.
 {folder, 0} = System.cmd("mktemp", ["-d"])
 
 try do

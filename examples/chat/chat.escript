@@ -1,23 +1,24 @@
 #!/usr/bin/env escript
 %% -*- erlang -*-
 %%! -noinput
-%% Alice and Bob, two Erlang nodes, each with its own folder, over a network that reorders, repeats and loses messages.
-%% Both VMs are killed at the worst moment, start again, and go on from the session that they stored: nothing is lost,
-%% and nothing read twice. What a node does, and in which order, is in chat_node.erl.
-%% Run it by `escript examples/chat', after `make build'.
+%% Alice and Bob are two Erlang nodes, each with its own folder. Their network reorders, repeats
+%% and loses messages. Both VMs are killed at the worst moment, start again, and continue from the
+%% session that they stored: no message is lost, and none is read twice. chat_node.erl has what a
+%% node does, and in which order.
 -mode(compile).
 
 main([]) ->
-    Examples = filename:dirname(filename:absname(escript:script_name())),
-    Ebins = filelib:wildcard(filename:join([filename:dirname(Examples), "_build", "default", "lib", "*", "ebin"])),
-    {ok, chat_node, Beam} = compile:file(filename:join(Examples, "chat_node"), [binary, report]),
-    Temporary = string:trim(os:cmd("mktemp -d")),  % for its owner alone
+    Here = filename:dirname(filename:absname(escript:script_name())),
+    Root = filename:dirname(filename:dirname(Here)),
+    Ebins = filelib:wildcard(filename:join(Root, "_build/default/lib/*/ebin")),
+    {ok, chat_node, Beam} = compile:file(filename:join(Here, "chat_node"), [binary, report]),
+    Temporary = string:trim(os:cmd("mktemp -d")),  % only its owner may read it
     try
         story({Ebins, Beam, Temporary})
     after
         ok = file:del_dir_r(Temporary)
     end,
-    say("~nAll was read, once. The order of storing, sending and acknowledging did it.", []).
+    say("~nEach message was read once. The order of storing and sending ensures it.", []).
 
 story(Setup) ->
     Alice = start("Alice", Setup),
@@ -25,48 +26,50 @@ story(Setup) ->
     Lost = meet(Alice, Bob),
     Alice1 = crash_before_sending(Alice, Bob, Lost, Setup),
     Bob1 = crash_before_acknowledging(Alice1, Bob, Lost, Setup),
-    go_on(Alice1, Bob1),
+    continue(Alice1, Bob1),
     [ok = peer:stop(Vm) || {_, Vm} <- [Alice1, Bob1]].
 
 %% --- The acts ---
 
 meet(Alice, Bob) ->
-    heading("They meet, over a network that reorders, repeats and forges, and loses the third message"),
+    heading("They meet; the network reorders, repeats, forges, and loses the third message"),
     ok = on(Alice, meet, [on(Bob, publish, [])]),
-    [One, Two, Three] = [write(Alice, Text) || Text <- [<<"Bob?">>, <<"It is Alice.">>, <<"I sit by the window.">>]],
+    [One, Two, Three] = [write(Alice, Text)
+                         || Text <- [<<"Bob?">>, <<"It is Alice.">>, <<"I sit by the window.">>]],
     {read, <<"It is Alice.">>} = deliver(Two, Bob, Alice),
     {read, <<"Bob?">>} = deliver(One, Bob, Alice),
-    doubled = deliver(One, Bob, Alice),
+    duplicate = deliver(One, Bob, Alice),
     {error, _} = deliver(forged(Three), Bob, Alice),
     {read, <<"Here I am.">>} = deliver(write(Bob, <<"Here I am.">>), Alice, Bob),
     Three.
 
 crash_before_sending(Alice, Bob, Lost, Setup) ->
-    heading("Alice's VM is killed when she has stored a message, and not sent it"),
+    heading("Alice's VM is killed after it stored a message, before it sent it"),
     Unsent = write(Alice, <<"Come over.">>),
     kill(Alice),
     Alice1 = start("Alice", Setup),
     [Lost, Unsent] = on(Alice1, outbox, []),
-    say("  Alice has in her outbox what nobody has acknowledged: one lost on the way, one never sent", []),
+    say("  Alice has two unacknowledged messages in her outbox: one was lost, one never sent", []),
     {read, <<"Come over.">>} = deliver(Unsent, Bob, Alice1),
     Alice1.
 
 crash_before_acknowledging(Alice, Bob, Lost, Setup) ->
-    heading("Bob's VM is killed when he has stored a message, and not acknowledged it"),
+    heading("Bob's VM is killed after it stored a message, before it acknowledged it"),
     {read, <<"I sit by the window.">>} = on(Bob, read, [Lost]),
     say("  Bob   reads   I sit by the window.", []),
     kill(Bob),
     Bob1 = start("Bob", Setup),
     [Lost] = on(Alice, outbox, []),
-    doubled = deliver(Lost, Bob1, Alice),
+    duplicate = deliver(Lost, Bob1, Alice),
     Bob1.
 
-go_on(Alice, Bob) ->
-    heading("They go on"),
+continue(Alice, Bob) ->
+    heading("They continue"),
     {read, <<"On my way.">>} = deliver(write(Bob, <<"On my way.">>), Alice, Bob),
     {read, <<"Good.">>} = deliver(write(Alice, <<"Good.">>), Bob, Alice),
     [] = on(Alice, outbox, []) ++ on(Bob, outbox, []),
-    [<<"It is Alice.">>, <<"Bob?">>, <<"Come over.">>, <<"I sit by the window.">>, <<"Good.">>] = on(Bob, texts, []),
+    [<<"It is Alice.">>, <<"Bob?">>, <<"Come over.">>, <<"I sit by the window.">>, <<"Good.">>] =
+        on(Bob, texts, []),
     [<<"Here I am.">>, <<"On my way.">>] = on(Alice, texts, []).
 
 %% --- The network ---
@@ -76,38 +79,38 @@ write({Name, _} = From, Text) ->
     say("  ~-5s writes  ~ts", [Name, Text]),
     Message.
 
-%% Delivers a message, and brings the acknowledgement back.
+%% Delivers a message, and its acknowledgement.
 deliver(Message, {Name, _} = To, From) ->
     Answer = on(To, read, [Message]),
     case Answer of
         {error, Reason} ->
-            say("  ~-5s refuses a forged one: ~s", [Name, Reason]);
-        _ ->
-            say("  ~-5s reads   ~ts", [Name, told(Answer)]),
+            say("  ~-5s refuses a forged message: ~s", [Name, Reason]);
+        {read, Text} ->
+            say("  ~-5s reads   ~ts", [Name, Text]),
+            ok = on(From, acknowledged, [Message]);
+        duplicate ->
+            say("  ~-5s only acknowledges a message that it has read before", [Name]),
             ok = on(From, acknowledged, [Message])
     end,
     Answer.
-
-told({read, Text}) -> Text;
-told(doubled) -> "(it came before: acknowledged, and no more)".
 
 forged({Kind, Wire}) ->
     Size = byte_size(Wire) - 1,
     <<Start:Size/binary, Last>> = Wire,
     {Kind, <<Start/binary, (Last bxor 1)>>}.
 
-%% --- The nodes: VMs that this one controls through their standard input and output, so that no epmd is needed ---
+%% --- The nodes: VMs that this one controls by their standard input and output, without epmd ---
 
 start(Name, {Ebins, Beam, Temporary}) ->
     Folder = filename:join(Temporary, Name),
     ok = filelib:ensure_path(Folder),
-    {ok, Vm, _} = peer:start(#{connection => standard_io, wait_boot => 60_000,
-                               args => ["-signal_port", "pool_size", "1", "-kernel", "logger_level", "error",
-                                        "-pa" | Ebins]}),
-    {module, chat_node} = peer:call(Vm, code, load_binary, [chat_node, "chat_node.erl", Beam], infinity),
+    Args = ["-signal_port", "pool_size", "1", "-kernel", "logger_level", "error", "-pa" | Ebins],
+    {ok, Vm, _} = peer:start(#{connection => standard_io, wait_boot => 60_000, args => Args}),
+    {module, chat_node} =
+        peer:call(Vm, code, load_binary, [chat_node, "chat_node.erl", Beam], infinity),
     {ok, _} = peer:call(Vm, chat_node, start, [Folder], infinity),
     false = peer:call(Vm, code, is_loaded, [crypto]),
-    say("  ~-5s is up, OS process ~s", [Name, peer:call(Vm, os, getpid, [])]),
+    say("  ~-5s starts, OS process ~s", [Name, peer:call(Vm, os, getpid, [])]),
     {Name, Vm}.
 
 on({_, Vm}, Function, Args) ->
@@ -117,7 +120,7 @@ kill({Name, Vm}) ->
     Monitor = monitor(process, Vm),
     OsPid = peer:call(Vm, os, getpid, []),
     "" = os:cmd("kill -9 " ++ OsPid),
-    receive {'DOWN', Monitor, process, Vm, _} -> say("  ~-5s is gone, kill -9 ~s", [Name, OsPid]) end.
+    receive {'DOWN', Monitor, process, Vm, _} -> say("  ~-5s dies, kill -9 ~s", [Name, OsPid]) end.
 
 heading(Text) -> io:format("~n~ts~n~ts~n", [Text, lists:duplicate(string:length(Text), $-)]).
 

@@ -1,13 +1,15 @@
-%% @doc One end of a conversation that outlives its VM. All it knows is one object of a DETS table, so that each step is
-%% one write, and done whole or not at all. DETS stands for your database; take one that also outlives a loss of power.
+%% @doc One side of a conversation that survives its VM. Its whole state is one object of a DETS
+%% table, so that each step is one write, done completely or not at all. DETS stands for your
+%% database; take one that survives a loss of power, too.
 %%
-%% The order of things is what matters here:
+%% The order of the steps is what you should copy:
 %% <ul>
-%% <li>writing: encrypt, store the new session and the message, and only then let the message go. If it goes before, and
-%%     the VM crashes, the old session is left, and encrypts another text with the same key;</li>
-%% <li>reading: decrypt, store the new session and the text, and only then acknowledge. If it is acknowledged before,
-%%     and the VM crashes, it is lost, for nobody sends it again;</li>
-%% <li>what is not acknowledged is sent again as it is stored, and never encrypted again.</li>
+%% <li>Writing: encrypt, store the new session with the message, then send the message. If you
+%%     send it first, and the VM crashes, the old session encrypts another text with the same
+%%     key.</li>
+%% <li>Reading: decrypt, store the new session with the text, then acknowledge the message. If you
+%%     acknowledge it first, and the VM crashes, it is lost: its sender does not send it again.</li>
+%% <li>Resending: send an unacknowledged message as it is stored. Never encrypt it again.</li>
 %% </ul>
 -module(chat_node).
 -behaviour(gen_server).
@@ -18,35 +20,38 @@
 -type message() :: {first | later, signal_port:message()}.
 -type published() :: {signal_port:bundle(), SignedId :: pos_integer(), OneTimeId :: pos_integer()}.
 
-%% @doc Goes on from what the folder has, or begins with a new identity. The folder is secret: it has keys and texts.
+%% @doc Starts from what the folder has, or with a new identity. The folder is secret: it has keys
+%% and texts.
 -spec start(file:filename()) -> {ok, pid()}.
 start(Folder) ->
     {ok, _} = application:ensure_all_started(signal_port),
     gen_server:start({local, ?MODULE}, ?MODULE, Folder, []).
 
-%% @doc Makes pre-keys, and gives what others need to write first.
+%% @doc Makes pre-keys, and returns what others need to write first.
 -spec publish() -> published().
 publish() -> call(publish).
 
-%% @doc Begins a session with whoever has published this.
+%% @doc Begins a session with the owner of this.
 -spec meet(published()) -> ok.
 meet(Published) -> call({meet, Published}).
 
-%% @doc The message to send; it is stored, and stays in the outbox until it is acknowledged.
+%% @doc Returns the message to send. It is stored, and stays in the outbox until it is acknowledged.
 -spec write(binary()) -> {ok, message()} | {error, atom()}.
 write(Text) -> call({write, Text}).
 
-%% @doc Both `read' and `doubled' acknowledge the message: it is stored.
--spec read(message()) -> {read, Text :: binary()} | doubled | {error, atom()}.
+%% @doc Reads a message. Acknowledge it after both `read' and `duplicate': it is stored.
+-spec read(message()) -> {read, Text :: binary()} | duplicate | {error, atom()}.
 read(Message) -> call({read, Message}).
 
+%% @doc Removes a message from the outbox.
 -spec acknowledged(message()) -> ok.
 acknowledged(Message) -> call({acknowledged, Message}).
 
+%% @doc Returns the messages that are not acknowledged, in the order of writing.
 -spec outbox() -> [message()].
 outbox() -> call(outbox).
 
-%% @doc All that was read, in the order of reading.
+%% @doc Returns all texts, in the order of reading.
 -spec texts() -> [binary()].
 texts() -> call(texts).
 
@@ -65,8 +70,8 @@ init(Folder) ->
 
 newcomer() ->
     {ok, {Public, Secret}} = signal_port:generate_identity_key_pair(),
-    stored(#{public => Public, secret => Secret, pre_keys => #{}, session => none, base_key => none, first => none,
-             outbox => [], seen => [], texts => []}).
+    stored(#{public => Public, secret => Secret, pre_keys => #{}, session => none, base_key => none,
+             first => none, outbox => [], seen => [], texts => []}).
 
 %% Each object replaces the last; dets:sync/1 returns when the file has it.
 stored(Me) ->
@@ -79,23 +84,27 @@ handle_call(publish, _From, #{public := Public, secret := Secret} = Me) ->
     {ok, {1, SignedPub, SignedPriv, Signature}} = signal_port:generate_signed_pre_key(Secret, 1),
     {ok, {1, OneTimePub, OneTimePriv}} = signal_port:generate_pre_key(1),
     Bundle = <<Public/binary, SignedPub/binary, Signature/binary, OneTimePub/binary>>,
-    {reply, {Bundle, 1, 1}, stored(Me#{pre_keys := #{{signed, 1} => SignedPriv, {one_time, 1} => OneTimePriv}})};
+    PreKeys = #{{signed, 1} => SignedPriv, {one_time, 1} => OneTimePriv},
+    {reply, {Bundle, 1, 1}, stored(Me#{pre_keys := PreKeys})};
 handle_call({meet, {<<Peer:32/binary, _/binary>> = Bundle, SignedId, OneTimeId}}, _From, Me) ->
     #{public := Public, secret := Secret} = Me,
     {ok, {Shared, Ephemeral}} = signal_port:process_pre_key_bundle(Secret, Bundle),
     {ok, Session} = signal_port:dr_init(Shared, Public, Peer, Secret, 1),
-    {reply, ok, stored(Me#{session := Session, first := {1001, OneTimeId, SignedId, Ephemeral}})};
+    PreKeyInfo = {1001, OneTimeId, SignedId, Ephemeral},
+    {reply, ok, stored(Me#{session := Session, first := PreKeyInfo})};
 handle_call({write, Text}, _From, #{outbox := Outbox} = Me) ->
     case encrypt(Me, Text) of
-        {ok, Message, New} -> {reply, {ok, Message}, stored(Me#{session := New, outbox := Outbox ++ [Message]})};
+        {ok, Message, Session} ->
+            {reply, {ok, Message}, stored(Me#{session := Session, outbox := Outbox ++ [Message]})};
         {error, _} = Error -> {reply, Error, Me}
     end;
 handle_call({read, {_, Wire} = Message}, _From, #{seen := Seen} = Me) ->
     {ok, Digest} = signal_port:sha256(Wire),
     case lists:member(Digest, Seen) orelse decrypt(Me, Message) of
-        true -> {reply, doubled, Me};
+        true -> {reply, duplicate, Me};
         {ok, Text, #{texts := Texts} = New} ->
-            {reply, {read, Text}, stored(New#{seen := [Digest | Seen], texts := Texts ++ [Text]})};
+            Read = New#{seen := [Digest | Seen], texts := Texts ++ [Text]},
+            {reply, {read, Text}, stored(Read)};
         {error, _} = Error -> {reply, Error, Me}
     end;
 handle_call({acknowledged, Message}, _From, #{outbox := Outbox} = Me) ->
@@ -107,7 +116,7 @@ handle_call(Field, _From, Me) when Field =:= outbox; Field =:= texts ->
 handle_cast(_, Me) ->
     {noreply, Me}.
 
-%% No key and no text in a crash report.
+%% Keeps keys and texts out of crash reports.
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
     maps:map(fun(log, _) -> [];
@@ -117,16 +126,16 @@ format_status(Status) ->
 
 %% --- The session ---
 
-%% Until the other side has answered, every message tells it the keys for X3DH: nobody knows which of them comes first.
+%% Every message has the keys for X3DH until the other side answers: any of them can arrive first.
 encrypt(#{session := none}, _Text) ->
     {error, not_met};
 encrypt(#{session := Session, first := none}, Text) ->
-    sealed(later, signal_port:encrypt(Session, Text));
+    message(later, signal_port:encrypt(Session, Text));
 encrypt(#{session := Session, first := PreKeyInfo}, Text) ->
-    sealed(first, signal_port:dr_encrypt_prekey(Session, Text, PreKeyInfo)).
+    message(first, signal_port:dr_encrypt_prekey(Session, Text, PreKeyInfo)).
 
-sealed(Kind, {ok, {Wire, New}}) -> {ok, {Kind, Wire}, New};
-sealed(_Kind, {error, _} = Error) -> Error.
+message(Kind, {ok, {Wire, Session}}) -> {ok, {Kind, Wire}, Session};
+message(_Kind, {error, _} = Error) -> Error.
 
 decrypt(#{session := none}, {later, _}) ->
     {error, not_met};
@@ -143,15 +152,17 @@ decrypt(#{base_key := Known, session := Session} = Me, {first, PreKeyWire}) ->
         {error, _} = Error -> Error
     end.
 
-%% The one-time pre-key has done its work once this is stored, and only then. Whether the identity is that of whom we
-%% take it for, people must compare.
+%% The one-time pre-key is deleted when the result is stored, and not before. Only people can
+%% compare whether the identity is the right one.
 answer_first(#{public := Public, secret := Secret, pre_keys := PreKeys} = Me,
              {_, BaseKey, Identity, OneTimeId, SignedId, Wire}) ->
     case PreKeys of
         #{{signed, SignedId} := Signed, {one_time, OneTimeId} := OneTime} ->
-            {ok, Shared} = signal_port:process_pre_key_bundle_bob(Secret, Signed, OneTime, Identity, BaseKey),
+            {ok, Shared} = signal_port:process_pre_key_bundle_bob(Secret, Signed, OneTime, Identity,
+                                                                  BaseKey),
             {ok, Session} = signal_port:dr_init(Shared, Public, Identity, Secret, 0),
-            Met = Me#{session := Session, base_key := BaseKey, pre_keys := maps:remove({one_time, OneTimeId}, PreKeys)},
+            Left = maps:remove({one_time, OneTimeId}, PreKeys),
+            Met = Me#{session := Session, base_key := BaseKey, pre_keys := Left},
             decrypt(Met, {later, Wire});
         #{} -> {error, unknown_pre_key}
     end.

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Runs the examples, but not the demo. Each checks itself. Run after `make build'.
+set -eux
+cd "$(dirname "$0")/../examples"
+escript chat/chat.escript
+escript pre_key_server/pre_key_server.escript
+escript fan_out/fan_out.escript
+elixir conversation/conversation.exs
