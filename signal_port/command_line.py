@@ -21,6 +21,7 @@ Command = namedtuple("Command", "module needs summary")
 
 COMMANDS = {
     "worker": Command("worker_command", None, "serve an Erlang VM on standard input and output"),
+    "serve": Command("serve", missing_requirement, "serve workers on a Unix socket"),
     "doctor": Command(
         "doctor", outdated_python, "examine this Python: what it has and what it lacks"
     ),

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from signal_port import __version__
-from signal_port.exit_status import OK, UNFIT
+from signal_port.exit_status import OK, UNFIT, fail
 from signal_port.requirements import (
     PACKAGES,
     examine_package,
     lowest_version,
+    missing_requirement,
     outdated_package,
     remedy,
 )
@@ -29,7 +30,13 @@ _OTHER_OPENSSL = (
 def main(arguments: list[str]) -> int:
     """Print a table of this Python and what to do; return the exit status."""
     description = "Examine this Python: what it has, what it lacks, and what to do about it."
-    ArgumentParser("signal-port doctor", description=description).parse_args(arguments)
+    parser = ArgumentParser("signal-port doctor", description=description)
+    parser.add_argument(
+        "--socket", metavar="PATH", help="make a call through a served socket instead"
+    )
+    path = parser.parse_args(arguments).socket
+    if path is not None:
+        return _examine_socket(path)
     _say("signal_port", __version__)
     _say(
         "python",
@@ -47,6 +54,14 @@ def main(arguments: list[str]) -> int:
         return UNFIT
     print("\nnothing is missing")
     return OK
+
+
+def _examine_socket(path: str) -> int:
+    if reason := missing_requirement():
+        return fail(reason, UNFIT)
+    from signal_port import doctor_socket
+
+    return doctor_socket.examine(path)
 
 
 def _examine_package(name: str) -> str | None:

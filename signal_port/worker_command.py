@@ -64,7 +64,7 @@ def run_worker(max_frame=None, busy_wait=0):
         worker.serve()
     except ProtocolError as error:
         return fail(str(error), PROTOCOL)
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):  # of a pipe, of a socket
         return OK  # the VM has gone, nobody waits for an answer
     except BaseException as error:  # a panic in native code is no Exception
         return fail("%s at %s" % (type(error).__name__, _place(error)), CRASHED)
