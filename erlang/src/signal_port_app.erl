@@ -1,13 +1,13 @@
-%% @private The application: starts the supervisor with the application's environment. Where the start fails, the reason
-%% is one sentence that says what to do, not the path through the supervisors it came by.
+%% @private The application callback. If the start fails, the reason is one sentence that says what
+%% to do. The path through the supervisors is left out.
 -module(signal_port_app).
 -behaviour(application).
 
 -export([start/2, stop/1, ensure_started/0]).
 
--define(TRY_AGAIN, 10_000).  % milliseconds
+-define(RETRY_AFTER, 10_000).  % milliseconds
 
--spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: string() | term()}.
+-spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: term()}.
 start(_Type, _Args) ->
     case signal_port_sup:start_link(application:get_all_env(signal_port)) of
         {error, {shutdown, {failed_to_start_child, signal_port_pool, {shutdown, Sentence}}}} ->
@@ -20,20 +20,23 @@ start(_Type, _Args) ->
 stop(_State) ->
     ok.
 
-%% @doc Starts the application if nobody has, for callers who never had to. Where it cannot be started, the log says why, and
-%% their calls answer `{error, unavailable}'; it is not tried again for a while, for each try takes a second and many lines.
+%% @doc Starts the application if it is not running, for callers of the drop-in. If the start
+%% fails, the log has the reason and calls return `{error, unavailable}'. The next try is at least
+%% 10 seconds later, because each try takes about a second and logs many lines.
 -spec ensure_started() -> ok.
 ensure_started() ->
-    case whereis(signal_port_sup) =:= undefined andalso not has_failed_lately() of
-        true -> note(application:ensure_all_started(signal_port));
+    case whereis(signal_port_sup) =:= undefined andalso not has_failed_recently() of
+        true -> record(application:ensure_all_started(signal_port));
         false -> ok
     end.
 
-note({ok, _}) -> ok;
-note({error, _}) -> persistent_term:put(?MODULE, signal_port_deadline:now_ms()).
+record({ok, _}) ->
+    ok;
+record({error, _}) ->
+    persistent_term:put(?MODULE, signal_port_deadline:from_timeout(?RETRY_AFTER)).
 
-has_failed_lately() ->
+has_failed_recently() ->
     case persistent_term:get(?MODULE, never) of
         never -> false;
-        Failed -> signal_port_deadline:now_ms() - Failed < ?TRY_AGAIN
+        RetryAt -> not signal_port_deadline:has_passed(RetryAt)
     end.

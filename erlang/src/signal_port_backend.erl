@@ -1,7 +1,8 @@
-%% @private Which engine answers: the NIF, where it is there, may be trusted and is wanted; else the port.
+%% @private Which engine handles the calls: the NIF or the port.
 %%
-%% On ARM64 nothing of the NIF is touched. Elsewhere its modules are looked at on the code path and not loaded: what loads
-%% them, and calls them, is a child VM, the probe. If that dies, hangs or gets a wrong answer, this VM has lost nothing.
+%% On ARM64 the port is the default, and nothing of the NIF is touched. Elsewhere a child VM loads
+%% the NIF and calls it. If the child crashes, hangs or gets a wrong answer, the port is used. This
+%% VM loads nothing of the NIF until the NIF has passed.
 -module(signal_port_backend).
 
 -export([choose/1, decide/4, installed/0]).
@@ -13,20 +14,27 @@
 
 -define(MODULES, [libsignal_protocol_nif, signal_nif]).
 
-%% @doc The engine for this machine and configuration, and for the NIF what it answers: the module of each operation.
--spec choose(signal_port_config:config()) -> {ok, choice(), [{atom(), module()}]} | {error, Sentence :: string()}.
+%% @doc Returns the engine for this machine and configuration, and the NIF's module for each
+%% operation that the NIF handles.
+-spec choose(signal_port_config:config()) ->
+    {ok, choice(), [{Operation :: atom(), module()}]} | {error, Sentence :: string()}.
 choose(#{backend := Wanted, start_timeout := Timeout}) ->
     Architecture = erlang:system_info(system_architecture),
     Installed = case Wanted of port -> none; _ -> installed() end,
     case decide(Architecture, Wanted, Installed, unknown) of
         probe ->
-            {nif, Ebins} = Installed,
-            %% Whatever the child comes upon, it shall not probe in its turn.
-            Args = ["-signal_port", "backend", "port", "-pa" | Ebins],
-            Outcome = outcome(signal_port_child_vm:run(signal_port_probe, nif, Args, Timeout)),
-            chosen(decide(Architecture, Wanted, Installed, Outcome), Outcome);
+            Finding = probe(Installed, Timeout),
+            chosen(decide(Architecture, Wanted, Installed, Finding), Finding);
         Choice ->
             chosen(Choice, unknown)
+    end.
+
+%% The child must not probe in its turn, whatever it starts.
+probe({nif, Ebins}, Timeout) ->
+    Args = ["-signal_port", "backend", "port", "-pa" | Ebins],
+    case signal_port_child_vm:run(signal_port_probe, nif, Args, Timeout) of
+        {returned, Finding} -> Finding;
+        Other -> {sick, "loading the NIF " ++ signal_port_child_vm:describe(Other)}
     end.
 
 chosen({error, Sentence}, _) ->
@@ -39,21 +47,21 @@ chosen({nif, _} = Choice, {healthy, Operations}) ->
 chosen(Choice, unknown) ->
     {ok, Choice, []}.
 
-%% @doc The decision, from all it depends on; `probe' where the outcome of one is missing.
+%% @doc Returns the decision, from all that it depends on. Returns `probe' if it needs a finding.
 -spec decide(Architecture :: string(), auto | port | nif, installed(), finding() | unknown) ->
     choice() | probe | {error, Sentence :: string()}.
 decide(_, port, _, _) ->
-    {port, "it is configured"};
+    {port, "backend is set to port"};
 decide(_, nif, none, _) ->
-    {error, "signal_port's option backend is nif, and libsignal_protocol_nif is not on the code path: add it to the "
-            "release, or set backend to auto"};
+    {error, "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code "
+            "path: add it to the release, or set backend to auto"};
 decide(_, nif, drop_in, _) ->
-    {error, "signal_port's option backend is nif, and the libsignal_protocol_nif on the code path is signal_port's own "
-            "drop-in, which has no NIF: set backend to auto"};
-decide("aarch64" ++ _ = Architecture, auto, _, _) ->
-    {port, "on " ++ Architecture ++ " a NIF may kill the VM"};
-decide("arm64" ++ _ = Architecture, auto, _, _) ->
-    {port, "on " ++ Architecture ++ " a NIF may kill the VM"};
+    {error, "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path "
+            "is signal_port's own drop-in, which has no NIF: set backend to auto"};
+decide("aarch64" ++ _, auto, _, _) ->
+    {port, "the port is the default on aarch64"};
+decide("arm64" ++ _, auto, _, _) ->
+    {port, "the port is the default on arm64"};
 decide(_, auto, none, _) ->
     {port, "there is no NIF on the code path"};
 decide(_, auto, drop_in, _) ->
@@ -61,29 +69,28 @@ decide(_, auto, drop_in, _) ->
 decide(_, _, {nif, _}, unknown) ->
     probe;
 decide(_, _, {nif, _}, {healthy, _}) ->
-    {nif, "it is there, and answered well in a child VM"};
+    {nif, "the NIF passed its test in a child VM"};
 decide(_, auto, {nif, _}, {sick, What}) ->
     {port, What};
 decide(_, nif, {nif, _}, {sick, What}) ->
-    {error, "signal_port's option backend is nif, and " ++ What ++ ": set backend to auto or port"}.
+    {error, "signal_port's option backend is nif, but " ++ What ++ ": set backend to auto or port"}.
 
-outcome({returned, Outcome}) -> Outcome;
-outcome(Other) -> {sick, "loading it " ++ signal_port_child_vm:describe(Other)}.
-
-%% @doc What is on the code path, looked at and not loaded.
+%% @doc Returns what is on the code path. Nothing is loaded.
 -spec installed() -> installed().
 installed() ->
-    case [Path || Module <- ?MODULES, Path <- [code:which(Module)], is_list(Path), Path =/= ""] of
+    Found = [code:which(Module) || Module <- ?MODULES],
+    case [Path || Path <- Found, is_list(Path), Path =/= ""] of
         [] ->
             none;
         [First | _] = Paths ->
             case is_drop_in(First) of
                 true -> drop_in;
-                false -> {nif, lists:usort([filename:dirname(Path) || Path <- Paths])}
+                false -> {nif, lists:usort(lists:map(fun filename:dirname/1, Paths))}
             end
     end.
 
-%% The drop-in calls the door, and no NIF does; a release may strip a beam of all that would say so more plainly.
+%% Only the drop-in calls signal_port. Its attributes would say so more plainly, but a release can
+%% strip them.
 is_drop_in(Path) ->
     case beam_lib:chunks(Path, [imports]) of
         {ok, {_, [{imports, Imports}]}} -> lists:keymember(signal_port, 1, Imports);

@@ -1,14 +1,15 @@
-%% @private Many requests at once: cut into frames that keep all workers busy, a few in flight at a time, so that other
-%% callers need not wait for the end of it.
+%% @private Makes many requests at once. The requests are packed into frames that keep all workers
+%% busy. Only a few frames are in flight at a time, so that other callers need not wait for the
+%% whole batch.
 -module(signal_port_batch).
 
 -export([call/1]).
 
--define(MAX_LENGTH, 64).          % requests of one frame; 64 of the dearest hold a worker for some 30 ms
--define(MAX_BYTES, 1024 * 1024).  % of one frame, unless a single request has more
--define(FRAMES_IN_FLIGHT, 2).     % for each worker: one that it works at, and one for it to go on with
+-define(MAX_LENGTH, 64).          % requests in a frame; the slowest 64 take a worker about 30 ms
+-define(MAX_BYTES, 1024 * 1024).  % bytes in a frame, unless a single request is larger
+-define(FRAMES_IN_FLIGHT, 2).     % for each worker: one in work, and one that waits
 
-%% @doc The answers, in the order of the requests.
+%% @doc Returns the answers, in the order of the requests.
 -spec call([signal_port_codec:request()]) -> [term()].
 call(Requests) ->
     Workers = max(1, length(signal_port_table:workers())),
@@ -37,9 +38,10 @@ more([Request | _] = Requests, Length, Bytes) when Length > 0 ->
 more(Requests, _Length, _Bytes) ->
     {[], Requests}.
 
-%% Waits for the oldest frame, then sends another.
+%% Waits for the oldest frame before it sends one more.
 collect(InFlight, [Frame | Frames], Room) when Room > 0 ->
-    collect(InFlight ++ [signal_port_async:send(fun() -> answers(Frame) end)], Frames, Room - 1);
+    Id = signal_port_async:send(fun() -> answers(Frame) end),
+    collect(InFlight ++ [Id], Frames, Room - 1);
 collect([Oldest | InFlight], Frames, Room) ->
     {reply, Answers} = signal_port_async:receive_response(Oldest, infinity),
     Answers ++ collect(InFlight, Frames, Room + 1);
@@ -49,15 +51,20 @@ collect([], [], _Room) ->
 answers([Request]) ->
     [signal_port_dispatch:call(Request)];
 answers(Requests) ->
+    Count = length(Requests),
     case signal_port_dispatch:call(signal_port_codec:batch(Requests)) of
-        Answers when tuple_size(Answers) =:= length(Requests), element(1, Answers) =/= error ->
+        Answers when tuple_size(Answers) =:= Count, element(1, Answers) =/= error ->
             tuple_to_list(Answers);
-        {error, Why} when Why =:= too_large; Why =:= unavailable ->
-            %% The answers together are too long, or one of the requests is deadly: the others shall not suffer for it.
-            {Half, Rest} = lists:split(length(Requests) div 2, Requests),
-            answers(Half) ++ answers(Rest);
         {error, timeout} ->
-            [{error, timeout} || _ <- Requests];
-        _ ->
-            [{error, unavailable} || _ <- Requests]  % not one answer for each
+            lists:duplicate(Count, {error, timeout});
+        {error, Why} when Why =:= too_large; Why =:= unavailable ->
+            halves(Requests, Count);
+        _WrongNumber ->
+            lists:duplicate(Count, {error, unavailable})
     end.
+
+%% The answers together are too large, or one of the requests kills its worker. The other requests
+%% must still get their answers.
+halves(Requests, Count) ->
+    {Half, Rest} = lists:split(Count div 2, Requests),
+    answers(Half) ++ answers(Rest).

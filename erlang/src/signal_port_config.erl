@@ -1,5 +1,5 @@
-%% @private The configuration: options in, a checked map out. An option that is unknown or of a wrong type is refused with a
-%% sentence that says which, and what it may be.
+%% @private The configuration: options in, a checked map out. A wrong option is refused with a
+%% sentence that names the option and what it can be.
 -module(signal_port_config).
 
 -export([check/1]).
@@ -8,36 +8,38 @@
 -type config() :: #{
     backend := auto | port | nif,
     python := auto | file:filename(),
-    pool_size := pos_integer(),
+    pool_size := pos_integer(),      % workers
     busy_wait := non_neg_integer(),  % microseconds
-    call_timeout := timeout(),       % milliseconds, all attempts of a call together
+    call_timeout := timeout(),       % milliseconds, for all attempts of a call together
     stall_timeout := pos_integer(),  % milliseconds
     start_timeout := pos_integer(),  % milliseconds
     max_frame := pos_integer()       % bytes
 }.
 
--define(MAX_AUTO_POOL_SIZE, 8).      % each worker holds some 25 MiB
--define(AUTO_BUSY_WAIT, 100).        % microseconds; what a tiny call and its caller take
+-define(MAX_AUTO_POOL_SIZE, 8).      % each worker uses about 25 MiB
 -define(MAX_POOL_SIZE, 256).
--define(MAX_MAX_FRAME, 16#7FFFFFFF). % bytes; what a port takes at once
+-define(AUTO_BUSY_WAIT, 100).        % microseconds; about what a tiny call and its caller take
+-define(MAX_BUSY_WAIT, 10_000).      % microseconds
+-define(MIN_FRAME, 16 * 1024).       % bytes
+-define(MAX_FRAME, 16#7FFFFFFF).     % bytes; the most that a port accepts at once
 
-%% One row an option: its default, what it must be, and that in words.
+%% A row for each option: name, default, check, and the check in words.
 options() ->
-    [{backend, auto, fun(V) -> lists:member(V, [auto, port, nif]) end, "auto, port or nif"},
+    [{backend, auto, fun is_backend/1, "auto, port or nif"},
      {python, auto, fun is_path/1, "auto or the path of a Python"},
-     {pool_size, auto, fun(V) -> V =:= auto orelse in_range(V, 1, ?MAX_POOL_SIZE) end,
-      "auto or a number of workers from 1 to 256"},
-     {busy_wait, auto, fun(V) -> V =:= auto orelse in_range(V, 0, 10_000) end, "auto or microseconds from 0 to 10000"},
-     {call_timeout, 15000, fun(V) -> V =:= infinity orelse is_milliseconds(V) end, "milliseconds or infinity"},
-     {stall_timeout, 5000, fun is_milliseconds/1, "milliseconds"},
-     {start_timeout, 15000, fun is_milliseconds/1, "milliseconds"},
-     {max_frame, 128 * 1024 * 1024, fun(V) -> in_range(V, 16 * 1024, ?MAX_MAX_FRAME) end,
-      "bytes from 16384 to 2147483647"}].
+     {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
+     {busy_wait, auto, fun is_busy_wait/1, "auto or microseconds from 0 to 10000"},
+     {call_timeout, 15_000, fun is_timeout/1, "milliseconds or infinity"},
+     {stall_timeout, 5_000, fun is_milliseconds/1, "milliseconds"},
+     {start_timeout, 15_000, fun is_milliseconds/1, "milliseconds"},
+     {max_frame, 128 * 1024 * 1024, fun is_max_frame/1, "bytes from 16384 to 2147483647"}].
 
+%% @doc Returns the configuration of these options, with the defaults of all others.
 -spec check([{atom(), term()}]) -> {ok, config()} | {error, Sentence :: string()}.
 check(Options) ->
     %% The application controller keeps a key of its own in every environment.
-    check(proplists:unfold(proplists:delete(included_applications, Options)), options(), #{}).
+    Own = proplists:delete(included_applications, Options),
+    check(proplists:unfold(Own), options(), #{}).
 
 check([], [], Config) ->
     {ok, Config};
@@ -46,30 +48,53 @@ check([Unknown | _], [], _Config) ->
     Known = lists:join(", ", [atom_to_list(Option) || {Option, _, _, _} <- options()]),
     invalid("signal_port has no option ~0tp; its options are ~s", [Name, Known]);
 check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
-    IsGiven = fun(Option) -> is_tuple(Option) andalso tuple_size(Option) > 0 andalso element(1, Option) =:= Name end,
-    {Given, Others} = lists:partition(IsGiven, Options),
-    case Given of
-        [] ->
-            check(Others, Rest, Config#{Name => value(Name, Default)});
-        [{Name, Value} | _] ->
-            case IsValid(Value) of
-                true -> check(Others, Rest, Config#{Name => value(Name, Value)});
-                false -> invalid("signal_port's option ~s must be ~s, and is ~0tp", [Name, InWords, Value])
-            end;
-        [_ | _] ->
+    {Given, Others} = lists:partition(fun(Option) -> is_named(Name, Option) end, Options),
+    case value(Name, Given, Default, IsValid) of
+        {ok, Value} ->
+            check(Others, Rest, Config#{Name => Value});
+        {invalid, Value} ->
+            invalid("signal_port's option ~s must be ~s, but is ~0tp", [Name, InWords, Value]);
+        malformed ->
             invalid("signal_port's option ~s must be given as {~s, Value}", [Name, Name])
     end.
 
-value(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
-value(busy_wait, auto) -> case erlang:system_info(schedulers_online) of 1 -> 0; _ -> ?AUTO_BUSY_WAIT end;
-value(python, Path) when is_binary(Path) -> unicode:characters_to_list(Path);
-value(_, Value) -> Value.
+is_named(Name, Option) ->
+    is_tuple(Option) andalso tuple_size(Option) > 0 andalso element(1, Option) =:= Name.
+
+value(Name, [], Default, _IsValid) ->
+    {ok, resolve(Name, Default)};
+value(Name, [{Name, Value} | _], _Default, IsValid) ->
+    case IsValid(Value) of
+        true -> {ok, resolve(Name, Value)};
+        false -> {invalid, Value}
+    end;
+value(_Name, [_ | _], _Default, _IsValid) ->
+    malformed.
+
+resolve(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
+resolve(busy_wait, auto) -> auto_busy_wait(erlang:system_info(schedulers_online));
+resolve(python, Path) when is_binary(Path) -> unicode:characters_to_list(Path);
+resolve(_, Value) -> Value.
+
+%% On one core a worker that spins takes the time of its caller.
+auto_busy_wait(1) -> 0;
+auto_busy_wait(_) -> ?AUTO_BUSY_WAIT.
+
+is_backend(Value) -> lists:member(Value, [auto, port, nif]).
 
 is_path(auto) -> true;
 is_path(Path) when is_binary(Path) -> Path =/= <<>>;
 is_path(Path) -> is_list(Path) andalso Path =/= [] andalso io_lib:char_list(Path).
 
+is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 1, ?MAX_POOL_SIZE).
+
+is_busy_wait(Value) -> Value =:= auto orelse in_range(Value, 0, ?MAX_BUSY_WAIT).
+
+is_timeout(Value) -> Value =:= infinity orelse is_milliseconds(Value).
+
 is_milliseconds(Value) -> in_range(Value, 1, 16#FFFFFFFF).
+
+is_max_frame(Value) -> in_range(Value, ?MIN_FRAME, ?MAX_FRAME).
 
 in_range(Value, Low, High) -> is_integer(Value) andalso Low =< Value andalso Value =< High.
 

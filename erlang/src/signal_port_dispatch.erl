@@ -1,56 +1,64 @@
-%% @private The way of a call: to the ready worker with the fewest calls in flight, and to another if that one ends.
+%% @private Dispatches a call: picks its worker, waits for the reply, retries if the worker ends.
 %%
-%% A call whose worker ends is tried again with another: every operation is a function of its arguments and fresh
-%% randomness, and an answer that never came was never seen. It is given up after three attempts at which it was the
-%% oldest call of a worker that ended, so that one that kills its worker cannot go round for ever; or after thirty at
-%% which it stood behind another, for a worker may end over a call that was not quite the oldest.
+%% The caller picks the ready worker with the fewest calls in flight. If that worker ends, the call
+%% goes to another one. A retry is safe: an operation depends on its arguments and on fresh
+%% randomness only, and nobody has seen the lost reply.
+%%
+%% Each call has a retry budget, so that a call that kills its workers does not retry for ever. The
+%% oldest call of a worker probably ended it and pays for three attempts. The calls behind it pay a
+%% tenth of that, because a worker can end over a call that was not quite the oldest.
+%%
+%% This module knows nothing of frames, and nothing of workers that are not ready.
 -module(signal_port_dispatch).
 
 -export([call/1, call/2]).
 
--define(PATIENCE, 30).   % of a call; an attempt takes as much of it as is written here:
--define(SUSPECT, 10).    % it was the worker's oldest call
--define(BYSTANDER, 1).   % it was not
--define(RESTART, 10).    % milliseconds between two looks at a pool that is being started anew
+-define(RETRY_BUDGET, 30).  % of a call, in units of its own
+-define(SUSPECT, 10).       % cost of a retry after the call was the oldest of its worker
+-define(BYSTANDER, 1).      % cost of a retry after another call was the oldest
+-define(RESTART, 10).       % milliseconds between two looks at a pool that restarts
 
-%% @doc The answer to a request, or the bridge's own error.
+%% @doc Returns the answer to a request, or the bridge's own error.
 -spec call(signal_port_codec:request()) -> term().
 call(Request) ->
     call(Request, default).
 
-%% @doc The same, with a time of its own in milliseconds.
+%% @doc Like call/1, with a timeout in milliseconds for all attempts together.
 -spec call(signal_port_codec:request(), default | timeout()) -> term().
-call(Request, Wanted) ->
+call(Request, Timeout) ->
     case signal_port_table:read() of
         {Workers, Default, MaxFrame} ->
-            Timeout = case Wanted of default -> Default; _ -> Wanted end,
             case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
-                true -> attempt(Request, signal_port_deadline:from_timeout(Timeout), ?PATIENCE, [], Workers);
+                true -> attempt(Request, deadline(Timeout, Default), ?RETRY_BUDGET, [], Workers);
                 false -> {error, too_large}
             end;
         not_running ->
             {error, unavailable}
     end.
 
-attempt(_Request, _Deadline, Patience, _Dead, _Workers) when Patience =< 0 ->
+deadline(default, Default) -> signal_port_deadline:from_timeout(Default);
+deadline(Timeout, _Default) -> signal_port_deadline:from_timeout(Timeout).
+
+attempt(_Request, _Deadline, Budget, _Dead, _Workers) when Budget =< 0 ->
     {error, unavailable};
-attempt(Request, Deadline, Patience, Dead, []) ->
+attempt(Request, Deadline, Budget, Dead, []) ->
     case wait(Dead, Deadline) of
-        ok -> attempt(Request, Deadline, Patience, Dead, living(Dead));
+        ok -> attempt(Request, Deadline, Budget, Dead, living(Dead));
         Error -> Error
     end;
-attempt(Request, Deadline, Patience, Dead, Workers) ->
-    {Pid, Counters} = least_busy(Workers),
-    case send(Pid, Counters, Request, Deadline) of
+attempt(Request, Deadline, Budget, Dead, Workers) ->
+    {Pid, _} = Worker = least_busy(Workers),
+    case send(Worker, Request, Deadline) of
         {ok, Answer} ->
             Answer;
         timeout ->
             {error, timeout};
         {ended, Cost} ->
-            attempt(Request, Deadline, Patience - Cost, [Pid | Dead], living([Pid | Dead]))
+            NowDead = [Pid | Dead],
+            attempt(Request, Deadline, Budget - Cost, NowDead, living(NowDead))
     end.
 
-%% The pool may not know yet of some that are dead.
+%% The pool might not know yet that a worker is dead.
 living(Dead) ->
     [Worker || {Pid, _} = Worker <- signal_port_table:workers(), not lists:member(Pid, Dead)].
 
@@ -67,41 +75,41 @@ least_busy([{_, Counters} = Next | Others], Best, Fewest) ->
 least_busy([], Best, _Fewest) ->
     Best.
 
-send(Pid, Counters, Request, Deadline) ->
-    %% Made in this function, so that the receive need not look at the messages that were there before.
+%% The alias is made in the function that receives: the VM then skips all older messages.
+send({Pid, Counters}, Request, Deadline) ->
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
     signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
     receive
-        {Alias, bystander} ->
-            {ended, ?BYSTANDER};
-        {Alias, Bytes} ->
-            case signal_port_codec:answer(Bytes) of
-                {ok, Answer} ->
-                    {ok, Answer};
-                error ->
-                    signal_port_worker:liar(Pid),
-                    {ended, ?SUSPECT}
-            end;
-        {'DOWN', Alias, process, _, noproc} ->
-            {ended, 0};  % it was gone before it had the request
-        {'DOWN', Alias, process, _, _} ->
-            {ended, ?SUSPECT}
+        {Alias, bystander} -> {ended, ?BYSTANDER};
+        {Alias, Bytes} -> answer(Pid, Bytes);
+        {'DOWN', Alias, process, _, noproc} -> {ended, 0};  % the request never arrived
+        {'DOWN', Alias, process, _, _} -> {ended, ?SUSPECT}
     after signal_port_deadline:remaining(Deadline) ->
         demonitor(Alias, [flush]),
         receive {Alias, _} -> ok after 0 -> ok end,
         timeout
     end.
 
-%% A pool that is being started anew is waited for; one that has been stopped is not.
+answer(Pid, Bytes) ->
+    case signal_port_codec:answer(Bytes) of
+        {ok, Answer} ->
+            {ok, Answer};
+        error ->
+            signal_port_worker:report_invalid_reply(Pid),
+            {ended, ?SUSPECT}
+    end.
+
+%% Callers wait for a pool that restarts, but not for a pool that was stopped.
 wait(Dead, Deadline) ->
-    case {signal_port_pool:wait(Dead, signal_port_deadline:remaining(Deadline)), signal_port_table:read()} of
-        {restarting, not_running} ->
-            {error, unavailable};
-        {restarting, _} ->
-            case signal_port_deadline:has_passed(Deadline) of
-                true -> {error, timeout};
-                false -> timer:sleep(?RESTART)
-            end;
-        {Answer, _} ->
-            Answer
+    case signal_port_pool:wait(Dead, signal_port_deadline:remaining(Deadline)) of
+        restarting -> wait_for_restart(Deadline, signal_port_table:read());
+        Answer -> Answer
+    end.
+
+wait_for_restart(_Deadline, not_running) ->
+    {error, unavailable};
+wait_for_restart(Deadline, _Running) ->
+    case signal_port_deadline:has_passed(Deadline) of
+        true -> {error, timeout};
+        false -> timer:sleep(?RESTART)
     end.

@@ -1,8 +1,8 @@
-%% @private What happens, told to people and programs: one log event, in the domain `[signal_port]', and one of `telemetry',
-%% where that library is there. Nothing here is given a request, an answer or an argument of one.
+%% @private Events: each is one log line in the domain `[signal_port]' and, if `telemetry' runs, one
+%% event of it. No function here gets a request, an answer or an argument of a call.
 %%
-%% Handlers run in the process that tells: those of calls in the caller's, those of workers in the pool's. One that blocks
-%% there holds up the start of workers, but no call that finds one ready.
+%% Telemetry handlers of a call run in its caller. Handlers of a worker run in the pool: one that
+%% blocks delays the start of workers, but no call that finds a ready worker.
 -module(signal_port_event).
 
 -include_lib("kernel/include/logger.hrl").
@@ -12,49 +12,60 @@
 
 -define(DOMAIN, #{domain => [signal_port]}).
 
-%% @doc Lets the log's default handler show these events: as OTP configures it, it shows no domain but OTP's own.
+%% @doc Adds a filter to the log's default handler, so that it shows these events. OTP configures
+%% that handler to show no domain but its own.
 -spec make_visible() -> ok.
 make_visible() ->
     Filter = {fun logger_filters:domain/2, {log, sub, [signal_port]}},
     _ = logger:add_handler_filter(default, signal_port, Filter),
     ok.
 
--spec worker_up(OsPid :: pos_integer() | undefined, Failures :: non_neg_integer()) -> ok.
-worker_up(OsPid, Failures) ->
-    ?LOG(if Failures > 0 -> notice; true -> info end, "signal_port: worker ready, OS process ~p", [OsPid], ?DOMAIN),
-    execute([signal_port, worker, up], #{system_time => erlang:system_time()}, #{os_pid => OsPid}).
+%% @doc A worker is ready. After failed starts this is a notice.
+-spec worker_up(OsPid :: pos_integer() | undefined, HasFailedBefore :: boolean()) -> ok.
+worker_up(OsPid, HasFailedBefore) ->
+    Level = case HasFailedBefore of true -> notice; false -> info end,
+    ?LOG(Level, "signal_port: worker ready, OS process ~p", [OsPid], ?DOMAIN),
+    execute([signal_port, worker, up], #{system_time => erlang:system_time()},
+            #{os_pid => OsPid}).
 
-%% @doc A worker has ended, or could not be started; the sentence says why, and the next start is in so many milliseconds.
--spec worker_down(OsPid :: pos_integer() | undefined, Sentence :: string(), Calls :: non_neg_integer(),
-                  {IsFailure :: boolean(), Delay :: non_neg_integer()}) -> ok.
-worker_down(OsPid, Sentence, Calls, {IsFailure, Delay}) ->
-    ?LOG(case IsFailure of true -> error; false -> warning end,
-         "signal_port: ~ts, after ~b calls; the next start is in ~b ms", [Sentence, Calls, Delay], ?DOMAIN),
+%% @doc A worker has ended or could not start. The sentence says why. The next one starts after the
+%% delay, in milliseconds.
+-spec worker_down(OsPid :: pos_integer() | undefined, Sentence :: string(),
+                  Calls :: non_neg_integer(),
+                  {IsFailedStart :: boolean(), Delay :: non_neg_integer()}) -> ok.
+worker_down(OsPid, Sentence, Calls, {IsFailedStart, Delay}) ->
+    Level = case IsFailedStart of true -> error; false -> warning end,
+    ?LOG(Level, "signal_port: ~ts, after ~b calls; the next start is in ~b ms",
+         [Sentence, Calls, Delay], ?DOMAIN),
     execute([signal_port, worker, down], #{system_time => erlang:system_time(), calls => Calls},
             #{os_pid => OsPid, reason => Sentence}).
 
-%% @doc No worker can be had, for the time being.
+%% @doc No worker can be started for now.
 -spec unavailable() -> ok.
 unavailable() ->
-    ?LOG_ERROR("signal_port: no worker can be started; calls answer {error, unavailable} until one can", [], ?DOMAIN).
+    ?LOG_ERROR("signal_port: no worker can be started; calls return {error, unavailable} until a "
+               "worker starts; the errors above have the reason", [], ?DOMAIN).
 
+%% @doc A worker has started after all.
 -spec available() -> ok.
 available() ->
-    ?LOG_NOTICE("signal_port: a worker has been started; calls are answered again", [], ?DOMAIN).
+    ?LOG_NOTICE("signal_port: a worker has started; calls are answered again", [], ?DOMAIN).
 
-%% @doc There is a NIF, and the probe says that it may not be trusted.
+%% @doc The NIF on the code path failed its test.
 -spec nif_not_used(What :: string()) -> ok.
 nif_not_used(What) ->
-    ?LOG_WARNING("signal_port: the NIF is not used, ~ts; calls go over the port", [What], ?DOMAIN).
+    ?LOG_WARNING("signal_port: calls use the port, because ~ts; rebuild the NIF, or set "
+                 "signal_port's option backend to port", [What], ?DOMAIN).
 
-%% --- Telemetry: no dependency, so it is looked for each time ---
+%% --- Telemetry is no dependency, so each call looks for it ---
 
-%% @doc Whether somebody may be told of calls.
+%% @doc Returns whether telemetry runs.
 -spec is_observed() -> boolean().
 is_observed() ->
-    erlang:function_exported(telemetry, span, 3) andalso whereis(telemetry_handler_table) =/= undefined.
+    erlang:function_exported(telemetry, span, 3)
+        andalso whereis(telemetry_handler_table) =/= undefined.
 
-%% @doc Makes a call between the events `[signal_port, call, start]' and `stop', or `exception'.
+%% @doc Makes a call between the events `[signal_port, call, start]' and `stop' or `exception'.
 -spec observe(Operation :: atom(), fun(() -> Answer)) -> Answer.
 observe(Operation, Call) ->
     Metadata = #{operation => Operation},

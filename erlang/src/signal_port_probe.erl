@@ -15,7 +15,7 @@
 %% @doc Shows that a child VM starts and returns a term.
 -spec erlang() -> {passed, Seen :: string()}.
 erlang() ->
-    {passed, "a child VM started and answered"}.
+    {passed, "a child VM started and returned"}.
 
 %% @doc Loads OTP's `crypto' and calls it.
 -spec crypto() -> {passed | failed | absent, Seen :: string()}.
@@ -25,9 +25,9 @@ crypto() ->
             {absent, "this Erlang has no crypto application"};
         {_, {module, crypto}} ->
             Random = apply(crypto, strong_rand_bytes, [16]),
-            {passed, sentence("loaded, and gave ~b random bytes", [byte_size(Random)])};
+            {passed, sentence("loaded, returned ~b random bytes", [byte_size(Random)])};
         {_, {error, Reason}} ->
-            {failed, sentence("it cannot be loaded (~tp)", [Reason])}
+            {failed, sentence("crypto cannot be loaded (~tp)", [Reason])}
     end.
 
 %% --- The port ---
@@ -45,12 +45,12 @@ port() ->
     end.
 
 first_call(_Began, {error, Reason}) ->
-    {failed, sentence("the workers get ready and answer a call with the error ~s", [Reason])};
+    {failed, sentence("a worker started, but a call returned the error ~s", [Reason])};
 first_call(Began, {ok, _}) ->
     First = erlang:monotonic_time(microsecond) - Began,
     Times = [element(1, timer:tc(fun call_port/0)) || _ <- lists:seq(1, ?CALLS)],
     Median = lists:nth(?CALLS div 2, lists:sort(Times)),
-    {passed, sentence("first answer after ~b ms, then in ~b us; ~s",
+    {passed, sentence("first answer after ~b ms, later answers after ~b us; ~s",
                       [First div 1000, Median, lists:join(", ", versions())])}.
 
 call_port() ->
@@ -78,7 +78,7 @@ nif() ->
         {healthy, Operations}
     catch
         throw:What -> {sick, What};
-        _:_ -> {sick, "it gave a wrong answer in a child VM"}
+        _:_ -> {sick, "the NIF gave a wrong answer in a child VM"}
     end.
 
 load(Module) ->
@@ -93,7 +93,8 @@ check_version() ->
     case application:get_key(libsignal_protocol_nif, vsn) of
         {ok, ?VERSION ++ _} -> ok;
         undefined -> ok;
-        {ok, Other} -> throw(sentence("it is release ~s, and ~s is needed", [Other, ?VERSION]))
+        {ok, Other} -> throw(sentence("the NIF is release ~s, but release ~s is required",
+                                      [Other, ?VERSION]))
     end.
 
 operations() ->
@@ -106,7 +107,7 @@ exporting(Operation, Arity) ->
     case {Exporting, lists:member(Operation, ?OPTIONAL)} of
         {[Module | _], _} -> [Module];
         {[], true} -> [];
-        {[], false} -> throw(sentence("it has no ~s/~b, so its interface is not that of ~s",
+        {[], false} -> throw(sentence("the NIF lacks ~s/~b, which release ~s has",
                                       [Operation, Arity, ?VERSION]))
     end.
 

@@ -1,66 +1,86 @@
-%% @private The guard of an OS process: stands beside the worker process that owns it, kills it when it has requests and
-%% answers none, and sees to it that it is gone when the worker process has ended, however that came.
+%% @private The watchdog of an OS process. It stands beside the worker process that owns the OS
+%% process. It kills an OS process that has requests and sends no reply. When the worker process
+%% has ended for any reason, it makes sure that the OS process ends too.
 -module(signal_port_watchdog).
 
 -export([start/3, dismiss/1, kill/1]).
 
--define(STOP_GRACE, 1000).  % milliseconds for an OS process to end by itself when its pipe is closed
--define(SIGNAL_GRACE, 300). % milliseconds for a signal to have its effect
--define(POLL, 30).          % milliseconds
+-define(STOP_GRACE, 1000).  % milliseconds for an OS process to end after its pipe is closed
+-define(SIGNAL_GRACE, 300). % milliseconds for a signal to take effect
+-define(POLL, 30).          % milliseconds between two looks at an OS process
 
-%% @doc Starts the guard of the calling worker's OS process; linked. It sends the worker `stalled' before it kills.
--spec start(OsPid :: pos_integer(), signal_port_counters:counters(), StallTimeout :: pos_integer()) -> pid().
+-record(watched, {
+    worker :: pid(),
+    os_pid :: pos_integer(),
+    counters :: signal_port_counters:counters(),
+    stall_timeout :: pos_integer()  % milliseconds
+}).
+
+%% @doc Starts the watchdog of the calling worker's OS process and links it. The watchdog sends the
+%% worker `stalled' before it kills. The timeout is in milliseconds.
+-spec start(OsPid :: pos_integer(), signal_port_counters:counters(),
+            StallTimeout :: pos_integer()) -> pid().
 start(OsPid, Counters, StallTimeout) ->
-    Worker = self(),
+    Watched = #watched{worker = self(), os_pid = OsPid, counters = Counters,
+                       stall_timeout = StallTimeout},
     spawn_link(fun() ->
         process_flag(trap_exit, true),
-        group_leader(whereis(init), self()),  % or the end of the application would be its end
-        watch(Worker, OsPid, Counters, StallTimeout, 0, signal_port_deadline:now_ms())
+        group_leader(whereis(init), self()),  % outlives the application's own group leader
+        watch(Watched, 0, signal_port_deadline:now_ms())
     end).
 
-%% @doc Says that the OS process is known to be gone.
+%% @doc Tells the watchdog that the OS process is gone.
 -spec dismiss(pid() | undefined) -> ok.
 dismiss(undefined) ->
     ok;
-dismiss(Guard) ->
-    Guard ! gone,
+dismiss(Watchdog) ->
+    Watchdog ! gone,
     ok.
 
-%% @doc Kills an OS process, by TERM and if that does not help by KILL; returns when it is gone.
+%% @doc Sends an OS process TERM, then KILL if it is still there. Returns whether it is gone.
 -spec kill(OsPid :: pos_integer()) -> boolean().
 kill(OsPid) ->
-    make_gone(OsPid, [{"TERM", ?SIGNAL_GRACE}, {"KILL", ?SIGNAL_GRACE}]).
+    end_by_signals(OsPid, [{"TERM", ?SIGNAL_GRACE}, {"KILL", ?SIGNAL_GRACE}]).
 
-%% Waits for the worker's end; meanwhile looks whether there are open requests and no answer has come for too long.
-watch(Worker, OsPid, Counters, StallTimeout, Answered, Since) ->
+watch(#watched{worker = Worker, os_pid = OsPid} = Watched, Answered, Since) ->
     receive
         gone -> true;
-        {'EXIT', Worker, _} -> make_gone(OsPid, [{"0", ?STOP_GRACE}]) orelse kill(OsPid)
-    after max(1, StallTimeout div 4) ->
-        Now = signal_port_deadline:now_ms(),
-        Later = signal_port_counters:answered(Counters),
-        IsIdle = signal_port_counters:taken(Counters) =:= Later,
-        if
-            IsIdle; Later =/= Answered ->
-                watch(Worker, OsPid, Counters, StallTimeout, Later, Now);
-            Now - Since < StallTimeout ->
-                watch(Worker, OsPid, Counters, StallTimeout, Answered, Since);
-            true ->
-                Worker ! stalled,
-                kill(OsPid)
-        end
+        {'EXIT', Worker, _} -> end_by_signals(OsPid, [{"0", ?STOP_GRACE}]) orelse kill(OsPid)
+    after max(1, Watched#watched.stall_timeout div 4) ->
+        look(Watched, Answered, Since)
     end.
 
-%% Sends one signal after the other, each time waiting for its effect; signal 0 has none, it only gives time.
-make_gone(_OsPid, []) ->
+%% The OS process is idle, or has sent a reply since the last look, or is silent.
+look(#watched{counters = Counters, stall_timeout = StallTimeout} = Watched, Answered, Since) ->
+    Now = signal_port_deadline:now_ms(),
+    Later = signal_port_counters:answered(Counters),
+    IsIdle = signal_port_counters:taken(Counters) =:= Later,
+    if
+        IsIdle; Later =/= Answered -> watch(Watched, Later, Now);
+        Now - Since < StallTimeout -> watch(Watched, Answered, Since);
+        true -> kill_stalled(Watched)
+    end.
+
+kill_stalled(#watched{worker = Worker, os_pid = OsPid}) ->
+    Worker ! stalled,
+    kill(OsPid).
+
+%% Sends one signal after the other and waits for each. Signal 0 only gives the process time.
+end_by_signals(_OsPid, []) ->
     false;
-make_gone(OsPid, [{Signal, Milliseconds} | Signals]) ->
+end_by_signals(OsPid, [{Signal, Milliseconds} | Signals]) ->
     _ = signal(Signal, OsPid),
-    is_gone(OsPid, signal_port_deadline:now_ms() + Milliseconds) orelse make_gone(OsPid, Signals).
+    is_gone(OsPid, signal_port_deadline:from_timeout(Milliseconds))
+        orelse end_by_signals(OsPid, Signals).
 
 is_gone(OsPid, Deadline) ->
-    not signal("0", OsPid) orelse (signal_port_deadline:now_ms() < Deadline andalso begin timer:sleep(?POLL), is_gone(OsPid, Deadline) end).
+    not signal("0", OsPid) orelse
+        (not signal_port_deadline:has_passed(Deadline) andalso sleep_and_look(OsPid, Deadline)).
 
-%% Tells whether there was such a process.
+sleep_and_look(OsPid, Deadline) ->
+    timer:sleep(?POLL),
+    is_gone(OsPid, Deadline).
+
+%% Returns whether there was such an OS process.
 signal(Name, OsPid) ->
     os:cmd("kill -s " ++ Name ++ " " ++ integer_to_list(OsPid) ++ " 2>&1") =:= "".

@@ -141,29 +141,29 @@ says_what_is_left_of_a_cut_sentence(_) ->
     {error, "this Python lacks a wheel" ++ _} = fails([{python, signal_port_stage:stand_in("unfit_cut_short.py")}]).
 
 says_that_the_protocol_is_another(_) ->
-    says("the worker speaks version 2 of the protocol, and this application version 1: build signal_port anew, so that "
-         "the Python files in its priv folder are its own",
+    says("the worker uses version 2 of the protocol, and this application version 1: rebuild signal_port, to replace "
+         "the Python files in its priv folder",
          [{python, signal_port_stage:stand_in("wrong_protocol.py")}]).
 
 says_that_a_worker_is_not_ready(_) ->
     StandIn = signal_port_stage:stand_in("no_ready.py"),
-    says("the worker (" ++ StandIn ++ ") was not ready within 300 ms: see what it wrote to standard error, or set "
+    says("the worker (" ++ StandIn ++ ") was not ready within 300 ms: read its standard error, or raise "
          "signal_port's option {start_timeout, Milliseconds}", [{python, StandIn}, {start_timeout, 300}]).
 
 says_that_a_worker_ended(_) ->
     StandIn = signal_port_stage:stand_in("exits_at_start.py"),
-    says("the worker (" ++ StandIn ++ ") ended with status 3 before it was ready: see what it wrote to standard error",
+    says("the worker (" ++ StandIn ++ ") ended with status 3 before it was ready: read its standard error",
          [{python, StandIn}]).
 
 says_that_a_worker_is_no_worker(_) ->
-    says("the worker wrote what is not of the protocol",
+    says("the worker sent invalid protocol data",
          [{python, signal_port_stage:stand_in("garbage_first_frame.py")}]).
 
 says_that_an_option_is_unknown(_) ->
     {error, "signal_port has no option pool_sise; its options are " ++ _} = fails([{pool_sise, 2}]).
 
 says_that_an_option_is_mistyped(_) ->
-    says("signal_port's option call_timeout must be milliseconds or infinity, and is \"15 s\"",
+    says("signal_port's option call_timeout must be milliseconds or infinity, but is \"15 s\"",
          [{call_timeout, "15 s"}]).
 
 %% The controller adds nothing that is not a sentence: its reason is the sentence and the application's callback.

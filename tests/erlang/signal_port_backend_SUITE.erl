@@ -87,29 +87,30 @@ rows() ->
 table() ->
     Nif = {nif, ["somewhere/ebin"]},
     Healthy = {healthy, [{sha256, signal_nif}]},
-    Sick = {sick, "it gave a wrong answer in a child VM"},
+    Sick = {sick, "the NIF gave a wrong answer in a child VM"},
     Arm = ["aarch64-unknown-linux-gnu", "aarch64-apple-darwin", "arm64-apple-darwin22.6.0"],
     Other = ["x86_64-pc-linux-gnu", "x86_64-apple-darwin", "riscv64-unknown-linux-gnu", "win32"],
     AllInstalled = [none, drop_in, Nif],
     AllOutcomes = [unknown, Healthy, Sick],
-    [{Arm ++ Other, port, AllInstalled, AllOutcomes, {port, "it is configured"}},
+    [{Arm ++ Other, port, AllInstalled, AllOutcomes, {port, "backend is set to port"}},
      {Arm ++ Other, nif, [none], AllOutcomes,
-      {error, "signal_port's option backend is nif, and libsignal_protocol_nif is not on the code path: add it to the "
+      {error, "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code path: add it to the "
               "release, or set backend to auto"}},
      {Arm ++ Other, nif, [drop_in], AllOutcomes,
-      {error, "signal_port's option backend is nif, and the libsignal_protocol_nif on the code path is signal_port's "
+      {error, "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path is signal_port's "
               "own drop-in, which has no NIF: set backend to auto"}},
      {Arm ++ Other, nif, [Nif], [unknown], probe},
-     {Arm ++ Other, nif, [Nif], [Healthy], {nif, "it is there, and answered well in a child VM"}},
+     {Arm ++ Other, nif, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
      {Arm ++ Other, nif, [Nif], [Sick],
-      {error, "signal_port's option backend is nif, and it gave a wrong answer in a child VM: set backend to auto or "
+      {error, "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: set backend to auto or "
               "port"}},
      {Other, auto, [none], AllOutcomes, {port, "there is no NIF on the code path"}},
      {Other, auto, [drop_in], AllOutcomes, {port, "the libsignal_protocol_nif on the code path is the drop-in"}},
      {Other, auto, [Nif], [unknown], probe},
-     {Other, auto, [Nif], [Healthy], {nif, "it is there, and answered well in a child VM"}},
-     {Other, auto, [Nif], [Sick], {port, "it gave a wrong answer in a child VM"}}
-     | [{[Architecture], auto, AllInstalled, AllOutcomes, {port, "on " ++ Architecture ++ " a NIF may kill the VM"}}
+     {Other, auto, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
+     {Other, auto, [Nif], [Sick], {port, "the NIF gave a wrong answer in a child VM"}}
+     | [{[Architecture], auto, AllInstalled, AllOutcomes,
+         {port, "the port is the default on " ++ hd(string:split(Architecture, "-"))}}
         || Architecture <- Arm]].
 
 %% --- What is installed ---
@@ -152,13 +153,13 @@ the_hanging_nif_ends_with_the_vm(Config) ->
 
 the_crashing_nif_is_not_taken(Config) ->
     _ = crashing(Config),
-    answers_over_the_port("loading it killed a child VM by signal 11 (SIGSEGV)").
+    answers_over_the_port("loading the NIF killed a child VM by signal 11 (SIGSEGV)").
 
 the_crashing_nif_is_told_once(Config) ->
     _ = crashing(Config),
     ok = start([]),
     {ok, _} = signal_port:sha256(<<"abc">>),
-    ["signal_port: the NIF is not used, loading it killed a child VM by signal 11 (SIGSEGV); calls go over the port"]
+    ["signal_port: calls use the port, because loading the NIF killed a child VM by signal 11 (SIGSEGV); rebuild the NIF, or set signal_port's option backend to port"]
         = warnings().
 
 the_crashing_nif_was_tried_in_a_child(Config) ->
@@ -168,13 +169,13 @@ the_crashing_nif_was_tried_in_a_child(Config) ->
 
 says_that_the_nif_crashes(Config) ->
     _ = crashing(Config),
-    "signal_port's option backend is nif, and loading it killed a child VM by signal 11 (SIGSEGV): set backend to auto "
+    "signal_port's option backend is nif, but loading the NIF killed a child VM by signal 11 (SIGSEGV): set backend to auto "
     "or port" = fails([{backend, nif}]).
 
 %% Nothing to be told: it was wanted so.
 beside_the_crashing_nif_nothing_is_touched(Config) ->
     Folder = crashing(Config),
-    answers_over_the_port("it is configured", [{backend, port}]),
+    answers_over_the_port("backend is set to port", [{backend, port}]),
     false = was_tried(Folder),
     [] = warnings().
 
@@ -185,12 +186,12 @@ was_tried(Folder) ->
 
 the_hanging_nif_is_not_taken(Config) ->
     _ = hanging(Config),
-    answers_over_the_port("loading it hung a child VM", [{start_timeout, 3000}]).
+    answers_over_the_port("loading the NIF hung a child VM", [{start_timeout, 3000}]).
 
 the_hanging_nif_costs_no_more_than_start_timeout(Config) ->
     _ = hanging(Config),
     {Took, Choice} = timer:tc(fun() -> chosen([{start_timeout, 3000}]) end),
-    {ok, {port, "loading it hung a child VM"}, []} = Choice,
+    {ok, {port, "loading the NIF hung a child VM"}, []} = Choice,
     true = Took >= 3_000_000 andalso Took < 6_000_000.
 
 %% The probe runs in the process of the supervisor, which logs what it does not expect.
@@ -202,7 +203,7 @@ the_hanging_nif_leaves_nothing_to_a_supervisor(Config) ->
     [{_, _, supervisor, _}] = supervisor:which_children(Supervisor),
     unlink(Supervisor),
     ok = gen_server:stop(Supervisor),
-    ["signal_port: the NIF is not used, loading it hung a child VM; calls go over the port"] = warnings().
+    ["signal_port: calls use the port, because loading the NIF hung a child VM; rebuild the NIF, or set signal_port's option backend to port"] = warnings().
 
 %% The callback of the supervisor above.
 init(Children) ->
@@ -210,23 +211,23 @@ init(Children) ->
 
 says_that_the_nif_hangs(Config) ->
     _ = hanging(Config),
-    "signal_port's option backend is nif, and loading it hung a child VM: set backend to auto or port" =
+    "signal_port's option backend is nif, but loading the NIF hung a child VM: set backend to auto or port" =
         fails([{backend, nif}, {start_timeout, 3000}]).
 
 %% --- A NIF that is not as it should be ---
 
 the_lying_nif_is_not_taken(Config) ->
     _ = lying(Config),
-    answers_over_the_port("it gave a wrong answer in a child VM").
+    answers_over_the_port("the NIF gave a wrong answer in a child VM").
 
 says_that_the_nif_lies(Config) ->
     _ = lying(Config),
-    "signal_port's option backend is nif, and it gave a wrong answer in a child VM: set backend to auto or port" =
+    "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: set backend to auto or port" =
         fails([{backend, nif}]).
 
 the_raising_nif_is_not_taken(Config) ->
     _ = stand_in(Config, fun(_) -> "erlang:nif_error(not_loaded)" end),
-    answers_over_the_port("it gave a wrong answer in a child VM").
+    answers_over_the_port("the NIF gave a wrong answer in a child VM").
 
 the_unloadable_nif_is_not_taken(Config) ->
     Folder = installed(Config, "unloadable"),
@@ -236,11 +237,11 @@ the_unloadable_nif_is_not_taken(Config) ->
 
 the_nif_without_a_function_is_not_taken(Config) ->
     _ = stand_in(Config, fun over_the_port/1, operations() -- [{dr_decrypt, 2}]),
-    answers_over_the_port("it has no dr_decrypt/2, so its interface is not that of 0.3").
+    answers_over_the_port("the NIF lacks dr_decrypt/2, which release 0.3 has").
 
 another_release_is_not_taken(Config) ->
     app(healthy(Config), "0.2.0"),
-    answers_over_the_port("it is release 0.2.0, and 0.3 is needed").
+    answers_over_the_port("the NIF is release 0.2.0, but release 0.3 is required").
 
 half_a_nif_is_not_taken(Config) ->
     Folder = healthy(Config),
@@ -261,12 +262,12 @@ no_nif_is_told_to_nobody(_) ->
     [] = warnings().
 
 says_that_there_is_no_nif(_) ->
-    "signal_port's option backend is nif, and libsignal_protocol_nif is not on the code path: add it to the release, "
+    "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code path: add it to the release, "
     "or set backend to auto" = fails([{backend, nif}]).
 
 says_that_there_is_only_the_drop_in(Config) ->
     _ = signal_port_drop_in_SUITE:build(Config),
-    "signal_port's option backend is nif, and the libsignal_protocol_nif on the code path is signal_port's own "
+    "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path is signal_port's own "
     "drop-in, which has no NIF: set backend to auto" = fails([{backend, nif}]).
 
 a_failed_start_leaves_nothing(Config) ->
@@ -282,7 +283,7 @@ a_failed_start_leaves_nothing(Config) ->
 the_healthy_nif_is_taken(Config) ->
     _ = healthy(Config),
     ok = start([]),
-    #{backend := nif, reason := "it is there, and answered well in a child VM"} = signal_port:info().
+    #{backend := nif, reason := "the NIF passed its test in a child VM"} = signal_port:info().
 
 a_chatty_nif_is_taken(Config) ->
     Folder = healthy(Config),
@@ -352,7 +353,7 @@ workers_beside_the_nif_end_with_the_application(Config) ->
 
 beside_the_healthy_nif_nothing_is_loaded(Config) ->
     _ = healthy(Config),
-    answers_over_the_port("it is configured", [{backend, port}]).
+    answers_over_the_port("backend is set to port", [{backend, port}]).
 
 %% --- Internals ---
 

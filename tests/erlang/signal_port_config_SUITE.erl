@@ -104,7 +104,7 @@ a_sentence_is_flat(_) ->
 
 refused(Name, MustBe, Values) ->
     [begin
-         Sentence = said("signal_port's option ~s must be ~s, and is ~0tp", [Name, MustBe, Value]),
+         Sentence = said("signal_port's option ~s must be ~s, but is ~0tp", [Name, MustBe, Value]),
          {error, Sentence} = signal_port_config:check([{Name, Value}])
      end || Value <- Values].
 

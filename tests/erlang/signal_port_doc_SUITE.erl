@@ -18,7 +18,7 @@ end_per_suite(_) ->
 
 the_module_is_explained(_) ->
     #docs_v1{module_doc = #{<<"en">> := [_ | _]}} = docs(),
-    has("answered without a NIF", shell_docs:render(signal_port, docs(), plain())).
+    has("without a NIF", shell_docs:render(signal_port, docs(), plain())).
 
 every_function_is_explained(_) ->
     Exports = signal_port:module_info(exports) -- [{module_info, 0}, {module_info, 1}],
@@ -35,7 +35,7 @@ every_type_is_explained(_) ->
 lists_and_links_are_rendered(_) ->
     Rendered = unicode:characters_to_list(shell_docs:render(signal_port, docs(), plain())),
     %% Each OTP has bullets of its own.
-    {match, _} = re:run(Rendered, "[*\x{2022}] it returns .?{ok, Value}.? or .?{error, Atom}", [unicode]),
+    {match, _} = re:run(Rendered, "[*\x{2022}] It returns .?{ok, Value}.? or .?{error, Atom}", [unicode]),
     has("the short name of dr_encrypt/2", shell_docs:render(signal_port, encrypt, 2, docs(), plain())).
 
 others_are_hidden(_) ->

@@ -46,7 +46,7 @@ facts_are_those_of_this_vm(_) ->
     [true = is_boolean(Fact) || Fact <- [Jit, Nix, Arm]].
 
 without_a_nif_it_is_absent(_) ->
-    {absent, "it is not on the code path"} = found(nif, examine()).
+    {absent, "not on the code path"} = found(nif, examine()).
 
 the_drop_in_is_no_nif(Config) ->
     _ = signal_port_drop_in_SUITE:build(Config),
@@ -59,7 +59,7 @@ a_crashing_nif_has_failed(Config) ->
     Report = examine(),
     {failed, "killed a child VM by signal 11 (SIGSEGV)"} = found(nif, Report),
     {passed, _} = found(port, Report),
-    #{advice := ["NIFs load here, but libsignal_protocol_nif is not fit for use." ++ _]} = Report.
+    #{advice := ["libsignal_protocol_nif failed its test." ++ _]} = Report.
 
 whoever_asks_about_a_crashing_nif_lives(Config) ->
     Folder = signal_port_backend_SUITE:crashing(Config),
@@ -69,13 +69,13 @@ whoever_asks_about_a_crashing_nif_lives(Config) ->
 
 a_lying_nif_has_failed(Config) ->
     _ = signal_port_backend_SUITE:lying(Config),
-    says(nif, "it gave a wrong answer in a child VM").
+    says(nif, "the NIF gave a wrong answer in a child VM").
 
 a_healthy_nif_has_passed(Config) ->
     _ = signal_port_backend_SUITE:healthy(Config),
     Report = examine(),
-    {passed, "loaded, and answered well"} = found(nif, Report),
-    #{advice := ["All is well. With backend auto the NIF answers, on ARM64 the port."]} = Report.
+    {passed, "loaded, and passed its test"} = found(nif, Report),
+    #{advice := ["All is well. With backend auto, calls use the NIF; on ARM64 they use the port."]} = Report.
 
 %% --- A sick crypto ---
 
@@ -84,12 +84,12 @@ a_crashing_crypto_has_failed(Config) ->
     Report = examine(),
     {failed, "killed a child VM by signal 11 (SIGSEGV)"} = found(crypto, Report),
     {passed, _} = found(port, Report),
-    #{advice := ["This machine cannot load NIFs, not even OTP's own. signal_port works here" ++ _ | _]} = Report.
+    #{advice := ["OTP's own NIF, crypto, does not work on this machine. signal_port works" ++ _ | _]} = Report.
 
 an_unloadable_crypto_has_failed(Config) ->
     crypto(Config, ["load() -> {error, {load_failed, \"no\"}}"]),
     Report = examine(),
-    {failed, "it cannot be loaded (on_load_failure)"} = found(crypto, Report),
+    {failed, "crypto cannot be loaded (on_load_failure)"} = found(crypto, Report),
     {passed, _} = found(port, Report).
 
 %% First on the code path of every child, and of no other VM.
@@ -172,20 +172,20 @@ advises_by_the_table(_) ->
 table() ->
     [{{failed, failed, failed, failed}, "Erlang itself does not run in a child VM"},
      {{failed, passed, passed, passed}, "Erlang itself does not run in a child VM"},
-     {{passed, failed, failed, passed}, "This machine cannot load NIFs, not even OTP's own. signal_port works here"},
-     {{passed, failed, absent, passed}, "This machine cannot load NIFs, not even OTP's own. signal_port works here"},
-     {{passed, failed, passed, passed}, "This machine cannot load NIFs, not even OTP's own. signal_port works here"},
-     {{passed, failed, failed, failed}, "This machine cannot load NIFs, and the port does not answer yet. Mend the "
-                                        "port first: seen of port"},
-     {{passed, failed, absent, failed}, "This machine cannot load NIFs, and the port does not answer yet."},
-     {{passed, passed, failed, passed}, "NIFs load here, but libsignal_protocol_nif is not fit for use."},
-     {{passed, absent, failed, passed}, "NIFs load here, but libsignal_protocol_nif is not fit for use."},
-     {{passed, passed, failed, failed}, "The port does not answer: seen of port"},
-     {{passed, passed, passed, failed}, "The port does not answer: seen of port"},
-     {{passed, absent, absent, failed}, "The port does not answer: seen of port"},
-     {{passed, passed, passed, passed}, "All is well. With backend auto the NIF answers"},
-     {{passed, passed, absent, passed}, "All is well. The port answers."},
-     {{passed, absent, absent, passed}, "All is well. The port answers."}].
+     {{passed, failed, failed, passed}, "OTP's own NIF, crypto, does not work on this machine. signal_port works"},
+     {{passed, failed, absent, passed}, "OTP's own NIF, crypto, does not work on this machine. signal_port works"},
+     {{passed, failed, passed, passed}, "OTP's own NIF, crypto, does not work on this machine. signal_port works"},
+     {{passed, failed, failed, failed}, "OTP's own NIF, crypto, does not work on this machine, and the port does "
+                                        "not work yet. Fix the port first: seen of port"},
+     {{passed, failed, absent, failed}, "OTP's own NIF, crypto, does not work on this machine, and the port does not work yet."},
+     {{passed, passed, failed, passed}, "libsignal_protocol_nif failed its test."},
+     {{passed, absent, failed, passed}, "libsignal_protocol_nif failed its test."},
+     {{passed, passed, failed, failed}, "The port does not work: seen of port"},
+     {{passed, passed, passed, failed}, "The port does not work: seen of port"},
+     {{passed, absent, absent, failed}, "The port does not work: seen of port"},
+     {{passed, passed, passed, passed}, "All is well. With backend auto, calls use the NIF"},
+     {{passed, passed, absent, passed}, "All is well. Calls use the port."},
+     {{passed, absent, absent, passed}, "All is well. Calls use the port."}].
 
 advises_whatever_is_found(_) ->
     [true = is_advice(advice({Erlang, Crypto, Nif, Port}, facts(Jit, Nix, Arm)))
@@ -197,7 +197,7 @@ is_advice(Advice) ->
                                                      orelse lists:suffix("seen of port", Line) end, Advice).
 
 other_ways_are_those_of_the_machine(_) ->
-    Last = "Or another OTP than 25.",
+    Last = "Or use another OTP than 25.",
     Found = {passed, failed, absent, passed},
     [{Facts, Ways} = {Facts, [hd(string:split(Way, ":")) || Way <- tl(advice(Found, Facts))]}
      || {Facts, Ways} <- [{facts(false, false, false), [Last]},
@@ -254,7 +254,7 @@ ends_with_status_0_where_it_is_well(_) ->
 
 ends_with_status_1_where_it_is_not(_) ->
     {1, Output} = main(["-signal_port", "python", "\"/nowhere\"", "-eval", "application:load(signal_port)."]),
-    {_, _} = binary:match(Output, <<"The port does not answer: Python cannot be run (/nowhere">>).
+    {_, _} = binary:match(Output, <<"The port does not work: Python cannot be run (/nowhere">>).
 
 %% Where nobody has loaded the application yet.
 main_tries_what_is_configured(Config) ->

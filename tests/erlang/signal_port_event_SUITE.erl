@@ -74,7 +74,7 @@ a_loss_is_told_once_and_not_a_call(_) ->
     Restarts = signal_port_stage:restarts(),
     Losses = [Text || {warning, Text} <- told()],
     Restarts = length(Losses),
-    [true = string:find(Text, "the worker wrote what is not of the protocol, after 0 calls") =/= nomatch
+    [true = string:find(Text, "the worker sent invalid protocol data, after 0 calls") =/= nomatch
      || Text <- Losses].
 
 a_failed_start_is_an_error(Config) ->
@@ -95,7 +95,7 @@ giving_up_and_coming_back_are_told_once(Config) ->
     signal_port_stage:until(fun all_ready/0),
     ok = signal_port:init(),
     [{notice, "signal_port: worker ready, OS process " ++ _},
-     {notice, "signal_port: a worker has been started; calls are answered again"}] =
+     {notice, "signal_port: a worker has started; calls are answered again"}] =
         [One || {notice, _} = One <- told()].
 
 %% What a worker says of itself may be anything.

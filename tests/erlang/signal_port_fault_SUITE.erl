@@ -142,7 +142,7 @@ ends_a_worker_that_spins(_) ->
     OsPids = signal_port_stage:os_pids(),
     {error, unavailable} = signal_port:init(),
     signal_port_stage:until_gone(OsPids),
-    "the worker had requests and answered none" = signal_port_stage:until(fun last_reason/0),
+    "the worker had requests and sent no reply within stall_timeout" = signal_port_stage:until(fun last_reason/0),
     [_] = all_ready().
 
 a_worker_that_does_not_read_is_followed_by_one_that_does(_) ->
@@ -161,7 +161,7 @@ a_worker_that_does_not_read_is_followed_by_one_that_does(_) ->
 ends_a_worker_that_prints(_) ->
     ok = signal_port_stage:start_with("prints.py", [{pool_size, 1}]),
     {error, unavailable} = signal_port:init(),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun last_reason/0).
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun last_reason/0).
 
 a_call_that_exits_with_any_status_is_given_up(_) ->
     ok = signal_port_stage:start_with("exits_as_told.py", [{pool_size, 1}]),

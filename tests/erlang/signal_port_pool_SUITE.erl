@@ -165,7 +165,7 @@ is_unavailable_when_no_worker_starts(Config) ->
     _ = broken(Config),
     {error, unavailable} = signal_port:init(),
     "the worker (" ++ _ = Reason = signal_port_stage:last_reason(),
-    true = lists:suffix("ended with status 4 before it was ready: see what it wrote to standard error", Reason).
+    true = lists:suffix("ended with status 4 before it was ready: read its standard error", Reason).
 
 comes_back_when_workers_start_again(Config) ->
     File = broken(Config),

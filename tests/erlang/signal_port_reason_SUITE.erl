@@ -29,11 +29,11 @@ reasons_are_explained_within_a_shutdown(_) ->
          [_ | _] = Sentence = signal_port_reason:explain(Why),
          Sentence = signal_port_reason:explain({shutdown, Why})
      end || Why <- [no_python, {cannot_run, "/p", enoent}, {unfit, <<"old">>}, {protocol, 1, 2}, {not_ready, "/p", 5},
-                    {ended, "/p", 1}, {exit_status, 1}, garbage, stalled, port_closed, killed]].
+                    {ended, "/p", 1}, {exit_status, 1}, invalid_data, stalled, port_closed, killed]].
 
 %% And none of it is shown: it may have the arguments of a call.
 any_term_is_explained(_) ->
-    "the worker's process ended" = signal_port_reason:explain({badmatch, <<"secret">>}).
+    "the worker's Erlang process ended" = signal_port_reason:explain({badmatch, <<"secret">>}).
 
 a_killed_start_is_no_fault(_) ->
     [true = signal_port_reason:was_killed(Reason)

@@ -66,33 +66,33 @@ keeps_no_long_answer(_) ->
 %% --- Each fault ends the worker, and never gives a wrong answer ---
 
 ends_a_worker_that_writes_garbage(_) ->
-    ends("garbage_reply.py", "the worker wrote what is not of the protocol").
+    ends("garbage_reply.py", "the worker sent invalid protocol data").
 
 ends_a_worker_that_answers_garbage(_) ->
-    ends("garbage_answer.py", "the worker wrote what is not of the protocol").
+    ends("garbage_answer.py", "the worker sent invalid protocol data").
 
 ends_a_worker_that_mixes_up_tags(_) ->
-    ends("wrong_tag.py", "the worker wrote what is not of the protocol").
+    ends("wrong_tag.py", "the worker sent invalid protocol data").
 
 takes_the_first_of_two_replies(_) ->
     start("replies_twice.py", []),
     ok = signal_port:init(),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0),
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun has_ended/0),
     ok = signal_port:init().
 
 ends_a_worker_that_speaks_unasked(_) ->
     start("unasked_frame.py", []),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0).
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun has_ended/0).
 
 ends_a_worker_that_leaves_half_a_frame(_) ->
     ends("half_a_frame.py", "the worker ended with status 5").
 
 %% The header is enough: were the bytes waited for, the call would time out long before the worker had stalled.
 ends_a_worker_that_promises_4_gib(_) ->
-    ends("oversized_header.py", [{stall_timeout, ?PATIENT}], ["the worker wrote what is not of the protocol"]).
+    ends("oversized_header.py", [{stall_timeout, ?PATIENT}], ["the worker sent invalid protocol data"]).
 
 ends_a_worker_that_promises_1_gib(_) ->
-    ends("oversized_frame.py", [{stall_timeout, ?PATIENT}], ["the worker wrote what is not of the protocol"]).
+    ends("oversized_frame.py", [{stall_timeout, ?PATIENT}], ["the worker sent invalid protocol data"]).
 
 takes_an_answer_that_fills_a_frame(_) ->
     start("fills_a_frame.py", [{max_frame, 100_000}]),
@@ -103,19 +103,19 @@ takes_an_answer_that_fills_a_frame(_) ->
 ends_a_worker_that_promises_a_byte_too_many(_) ->
     start("fills_a_frame.py", [{max_frame, 100_000}, {stall_timeout, ?PATIENT}]),
     {error, unavailable} = signal_port:sha256(signal_port_stage:marker()),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0).
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun has_ended/0).
 
 %% Or a caller whose answer was there would be the suspect, in the place of the one behind it.
 takes_what_came_before_a_lie(_) ->
     start("answers_then_lies.py", [{stall_timeout, ?PATIENT}]),
     ok = signal_port:init(),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0).
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun has_ended/0).
 
 makes_no_atom_of_an_answer(_) ->
     start("unknown_atom.py", []),
     Name = binary:encode_hex(rand:bytes(8)),
     {error, unavailable} = signal_port:sha256(Name),
-    "the worker wrote what is not of the protocol" = signal_port_stage:until(fun has_ended/0),
+    "the worker sent invalid protocol data" = signal_port_stage:until(fun has_ended/0),
     try binary_to_existing_atom(Name) of
         Atom -> error({made, Atom})
     catch
@@ -126,20 +126,20 @@ ends_a_worker_that_exits(_) ->
     ends("exits_on_call.py", "the worker ended with status 6").
 
 ends_a_worker_that_hangs(_) ->
-    ends("hangs.py", [{stall_timeout, 200}], ["the worker had requests and answered none"]).
+    ends("hangs.py", [{stall_timeout, 200}], ["the worker had requests and sent no reply within stall_timeout"]).
 
 ends_a_worker_that_is_stopped(_) ->
-    ends("stops_itself.py", [{stall_timeout, 200}], ["the worker had requests and answered none"]).
+    ends("stops_itself.py", [{stall_timeout, 200}], ["the worker had requests and sent no reply within stall_timeout"]).
 
 ends_a_worker_that_closes_its_pipe(_) ->
     ends("closes_its_pipe.py", [{stall_timeout, 500}],
-         ["the worker's pipe was closed", "the worker had requests and answered none"]).
+         ["the worker's pipe was closed", "the worker had requests and sent no reply within stall_timeout"]).
 
 ends_a_worker_that_does_not_read(_) ->
     start("reads_nothing.py", [{stall_timeout, 300}]),
     Call = fun(_) -> signal_port:sha256(binary:copy(<<0>>, 1 bsl 20)) end,
     [{error, unavailable} = Answer || Answer <- signal_port_stage:in_parallel(5, Call)],
-    "the worker had requests and answered none" = signal_port_stage:until(fun has_ended/0).
+    "the worker had requests and sent no reply within stall_timeout" = signal_port_stage:until(fun has_ended/0).
 
 ends(StandIn, Sentence) ->
     ends(StandIn, [], [Sentence]).
@@ -184,7 +184,7 @@ a_stopped_idle_worker_is_found_at_its_next_call(_) ->
     "" = signal_port_stage:signal("STOP", OsPid),
     ok = signal_port:init(),
     1 = signal_port_stage:restarts(),
-    "the worker had requests and answered none" = signal_port_stage:last_reason(),
+    "the worker had requests and sent no reply within stall_timeout" = signal_port_stage:last_reason(),
     signal_port_stage:until_gone([OsPid]).
 
 times_out_on_a_full_pipe(_) ->
@@ -213,7 +213,7 @@ a_killed_process_leaves_no_os_process(_) ->
     [OsPid] = signal_port_stage:os_pids(),
     exit(signal_port_stage:pid(), kill),
     signal_port_stage:until_gone([OsPid]),
-    "the worker's process was killed" = signal_port_stage:until(fun has_ended/0).
+    "the worker's Erlang process was killed" = signal_port_stage:until(fun has_ended/0).
 
 a_killed_guard_leaves_no_os_process(_) ->
     start("ignores_term.py", []),
