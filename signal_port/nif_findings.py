@@ -107,8 +107,7 @@ def of_no_entry(reason: NoNif | HiddenEntry, was_asked_for: bool) -> Finding:
         was_asked_for: the library was named, and not only come across in a folder.
     """
     if isinstance(reason, HiddenEntry):
-        advice = f"nothing is known of its functions; {_TRY}"
-        return Finding("no_entry", HARMLESS, str(reason), advice)
+        return _hidden(str(reason))
     if not was_asked_for:
         advice = "nothing, unless a module loads it: erlang:load_nif/2 would refuse it"
         return Finding("no_entry", HARMLESS, str(reason), advice)
@@ -132,16 +131,21 @@ def of_entry(image: Image, entry: Entry, target: Target) -> Iterator[Finding]:
         yield Finding(
             "null_entry",
             CRASH,
-            f"{_at(image, entry.place)}: the entry claims {entry.claimed} functions, and the pointer"
-            " to them is NULL",
+            f"{_at(image, entry.place)}: the entry claims {entry.claimed} functions, and its"
+            " pointer to them is NULL",
             "give ERL_NIF_INIT an array of ErlNifFunc",
+        )
+    elif entry.is_filled_later:
+        yield _hidden(
+            f"{_at(image, entry.table)}: the file has no {entry.claimed} functions there, only"
+            " room: the library fills them in when it is loaded, or they are all NULL"
         )
     elif entry.claimed > len(entry.functions):
         yield Finding(
             "no_entry",
             CRASH,
-            f"{_at(image, entry.place)}: the entry claims {entry.claimed} functions, and the library"
-            f" has room for {len(entry.functions)}",
+            f"{_at(image, entry.place)}: the entry claims {entry.claimed} functions, and the"
+            f" library has room for {len(entry.functions)}",
             "build it again: the VM reads on behind the table",
         )
     yield from _of_functions(image, entry)
@@ -170,6 +174,10 @@ def of_module(entry: Entry, module: Module) -> Iterator[Finding]:
             + (", and being stripped it does not tell its other functions" if is_stripped else ""),
             f"add {name} to the module, or build both from the same sources",
         )
+
+
+def _hidden(evidence: str) -> Finding:
+    return Finding("no_entry", HARMLESS, evidence, f"nothing is known of its functions: {_TRY}")
 
 
 def _of_version(entry: Entry, target: Target) -> Iterator[Finding]:

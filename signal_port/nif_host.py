@@ -52,7 +52,7 @@ def otp_release() -> int | None:
     return None
 
 
-def missing_libraries(needed: list[str], run_path: str, library: Path) -> list[str]:
+def missing_libraries(needed: list[str], run_path: str, library: str) -> list[str]:
     """Return those of the libraries that are in no folder where the linker looks.
 
     Args:
@@ -72,8 +72,8 @@ def _is_there(name: str, folders: list[str]) -> bool:
     return any(os.path.exists(os.path.join(folder, name)) for folder in folders)
 
 
-def _search_path(run_path: str, library: Path) -> Iterator[str]:
-    origin = str(library.absolute().parent)
+def _search_path(run_path: str, library: str) -> Iterator[str]:
+    origin = str(Path(library).absolute().parent)
     own = run_path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin)
     yield from filter(None, own.split(":"))
     yield from filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":"))

@@ -50,7 +50,7 @@ _ADDED = {
 
 
 def nif_version(release: int) -> tuple[int, int]:
-    """Return the interface's version of an OTP release, as `erlang:system_info(nif_version)` has it.
+    """Return the interface's version in an OTP release: its `erlang:system_info(nif_version)`.
 
     A release after the newest known one is taken for that: interfaces of one major only grow.
     """

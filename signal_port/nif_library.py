@@ -53,8 +53,9 @@ class Function(NamedTuple):
 class Entry(NamedTuple):
     """What `nif_init` returns: where it is, and its fields.
 
-    `claimed` is the number of functions that it says it has, and `table` where these are, 0 if it is
-    NULL; `functions` are those that there is room for.
+    `claimed` is the number of functions that it says it has, and `table` where these are: 0 if it
+    is NULL. `functions` are those that there is room for. If `is_filled_later` the file has nothing
+    but zeros in their place.
     """
 
     place: int
@@ -64,6 +65,7 @@ class Entry(NamedTuple):
     claimed: int
     table: int
     functions: list[Function]
+    is_filled_later: bool
 
 
 def read_entry(image: Image) -> Entry:
@@ -76,23 +78,23 @@ def read_entry(image: Image) -> Entry:
     """
     place = _find_entry(image)
     major, minor = struct.unpack("<ii", image.memory.read(place, 8))
-    (count,) = struct.unpack("<i", image.memory.read(place + _COUNT, 4))
+    (claimed,) = struct.unpack("<i", image.memory.read(place + _COUNT, 4))
     table = image.pointer(place + _FUNCTIONS)
-    if count > 0 and table == ELSEWHERE:
-        raise HiddenEntry("its table of functions is in another library")
-    if count > 0 and image.memory.room(table) and image.memory.offset(table) is None:
-        raise HiddenEntry(
-            f"the file has nothing but zeros for its {count} functions: it fills them in when it is"
-            " loaded, or they are all NULL"
-        )
+    is_filled_later = table == ELSEWHERE or (
+        image.memory.room(table) > 0 and image.memory.offset(table) is None
+    )
+    has_flags = (major, minor) >= _WITH_FLAGS
+    is_in_file = table and not is_filled_later
+    functions = _read_functions(image, table, claimed, has_flags) if is_in_file else []
     return Entry(
         place,
         (major, minor),
         _name(image, place + _NAME),
         _name(image, place + _VARIANT),
-        count,
+        claimed,
         table,
-        _read_functions(image, table, count, (major, minor) >= _WITH_FLAGS) if table else [],
+        functions,
+        claimed > 0 and is_filled_later,
     )
 
 

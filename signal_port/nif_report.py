@@ -59,12 +59,12 @@ def of_unreadable(file: str, finding: Finding) -> Report:
 def as_object(report: Report) -> dict[str, Any]:
     """Return a report as JSON has it."""
     return report._asdict() | {
-        "nif_version": _dotted(report.nif_version),
+        "nif_version": report.nif_version and dotted(report.nif_version),
         "functions": [
             {"name": name, "arity": arity, "flags": flags}
             for name, arity, flags in report.functions
         ],
-        "needed_glibc": _dotted(report.needed_glibc),
+        "needed_glibc": report.needed_glibc and dotted(report.needed_glibc),
         "findings": [finding._asdict() for finding in report.findings],
     }
 
@@ -91,6 +91,11 @@ def printable(text: str) -> str:
     )
 
 
+def dotted(version: tuple[int, int]) -> str:
+    """Return a version as it is written."""
+    return f"{version[0]}.{version[1]}"
+
+
 def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if report.module is not None:
         file = report.module_file
@@ -103,12 +108,12 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     if report.nif_version is not None:
         first = first_release(report.nif_version)
         loaded = f", loaded by OTP {first} and later" if first else ""
-        yield "NIF interface", f"{_dotted(report.nif_version)}{loaded}"
+        yield "NIF interface", f"{dotted(report.nif_version)}{loaded}"
         yield "functions", ", ".join(map(_called, report.functions)) or "none"
     if report.needed_libraries:
         yield "needs", ", ".join(report.needed_libraries)
     if report.needed_glibc is not None:
-        yield "needs glibc", f"{_dotted(report.needed_glibc)} or later"
+        yield "needs glibc", f"{dotted(report.needed_glibc)} or later"
 
 
 def _sentence(finding: Finding) -> str:
@@ -130,7 +135,3 @@ def _flags(flags: int) -> list[str]:
 def _called(function: tuple[str, int, list[str]]) -> str:
     name, arity, flags = function
     return f"{name}/{arity}" + (f" ({', '.join(flags)})" if flags else "")
-
-
-def _dotted(version: tuple[int, int] | None) -> str | None:
-    return f"{version[0]}.{version[1]}" if version else None

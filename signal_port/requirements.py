@@ -69,14 +69,11 @@ def missing_elf_reader():
     try:
         import elftools  # noqa: F401
     except ImportError:
-        return (
-            "the autopsy reads libraries by pyelftools, which %s lacks: run '%s -m pip install \"%s\"'"
-            % (
-                sys.executable,
-                sys.executable,
-                AUTOPSY_PACKAGE,
-            )
-        )
+        lack = "Python (%s) has no pyelftools, by which libraries are read: run " % sys.executable
+        install = _installer()
+        if install and sys.prefix == sys.base_prefix:
+            return lack + "'AUTOPSY=1 sh %s'" % install
+        return lack + "'%s -m pip install \"%s\"'" % (sys.executable, AUTOPSY_PACKAGE)
     return None
 
 
@@ -118,9 +115,8 @@ def remedy():
     packages = " ".join('"%s"' % package for package in PACKAGES.values())
     if sys.prefix != sys.base_prefix:  # a virtual environment
         return "run '%s -m pip install %s'" % (sys.executable, packages)
-    folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    install = os.path.join(folder, "install")
-    if name == "python" and os.path.isfile(install):  # in the Erlang application's priv
+    install = _installer()
+    if install:
         return (
             "run 'sh %s' and leave signal_port's option python away, or let it name a Python "
             "that has them" % install
@@ -129,6 +125,14 @@ def remedy():
         "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set "
         '{python, "DIR/bin/python3"}' % (sys.executable, packages)
     )
+
+
+def _installer():
+    # type: () -> str | None
+    # The script beside this package, if it is in the Erlang application's priv.
+    folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    install = os.path.join(folder, "install")
+    return install if name == "python" and os.path.isfile(install) else None
 
 
 def _numbers(version):
