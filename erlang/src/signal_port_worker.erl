@@ -217,7 +217,8 @@ why(Status, #state{ready = true}) -> {exit_status, Status};
 why(Status, #state{python = Python}) -> {ended, Python, Status}.
 
 tell_bystander(Alias) ->
-    Alias ! {Alias, bystander}.
+    Alias ! {Alias, bystander},
+    ok.
 
 tell_late_bystanders() ->
     receive
