@@ -1,9 +1,11 @@
 """The Signal Protocol's operations, and the worker that serves them to an Erlang VM.
 
-The modules to read first: `x3dh` (key agreement), `double_ratchet` (sessions), `primitives` (what both stand on). All
-of them work on values: nothing here keeps state between two calls. What is refused raises `errors.SignalError`.
+Read `x3dh` (key agreement), `double_ratchet` (sessions) and `primitives` (below both) first. All
+functions work on values; no state is kept between two calls. A refused call raises
+`errors.SignalError`.
 
-Bob publishes a bundle, Alice agrees on a secret with it and writes, Bob comes to the same secret and reads:
+Bob publishes a bundle. Alice agrees on a secret with it and writes. Bob agrees on the same secret
+and reads:
 
 >>> from signal_port import double_ratchet, primitives, x3dh
 >>> alice_identity, alice_secret = primitives.generate_ed25519_keypair()
@@ -21,7 +23,7 @@ Bob publishes a bundle, Alice agrees on a secret with it and writes, Bob comes t
 >>> plaintext
 b'Hello'
 
-A session is bytes: store the new one that each step returns. A step that fails changes nothing:
+A session is bytes: store the new one after each step. A step that fails changes nothing:
 
 >>> double_ratchet.decrypt(bob, wire)
 Traceback (most recent call last):

@@ -1,9 +1,12 @@
 """Payloads to requests, answers to payloads. No I/O.
 
-There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is Erlang's external
-term format, by `erlang_py`; every other is msgpack, four times as fast. Inside, a term is a Python value: bytes is a
-binary, an int an integer, an `ExtType` of type `ATOM` an atom, a list what came as a list or a tuple and what goes as a
-list, a tuple what goes as a tuple. PROTOCOL.md is the specification.
+There are two codecs, and a reply is in the codec of its request. A payload that begins with 131 is
+in Erlang's external term format: `etf` checks it, `erlang_py` decodes it. Every other payload is
+msgpack, four times as fast. PROTOCOL.md is the specification.
+
+Inside the package a term is a Python value: bytes for a binary, int for an integer, an `ExtType` of
+type `ATOM` for an atom. A list or a tuple arrives as a list; in an answer a list is a list, and a
+tuple is a tuple.
 """
 
 from collections.abc import Callable
@@ -18,39 +21,38 @@ from signal_port.errors import ProtocolError
 
 ATOM = 1  # msgpack's ext type of an atom; the data is its name
 
-Term: TypeAlias = Any  # an Erlang term, as said above
+Term: TypeAlias = Any  # an Erlang term, as described above
 
 _ETF = 131
 
 _packer = Packer()
-_GIVEN_BACK = (
-    1024 * 1024
-)  # bytes; after a longer reply the packer's buffer, as long as that, is given back
+_MAX_PACKER = 1024 * 1024  # bytes; after a longer reply a new packer frees the old one's buffer
 
 _TOO_DEEP = "a frame is no request: its tag is nested too deep"
 
-# (tag, answer) -> payload, in the codec of the request; raises ProtocolError where the tag cannot be sent back.
+# (tag, answer) -> payload, in the codec of the request. It raises ProtocolError if the encoder is
+# less tolerant of deep nesting than the decoder, so that the tag cannot be sent back.
 Encode: TypeAlias = Callable[[Term, Term], bytes]
 
 
 @cache
 def atom(name: str) -> ExtType:
-    """Return the term of an atom. Only for names from this package: each is kept."""
+    """Return the term of an atom. Each is cached: use it only for names from this package."""
     return ExtType(ATOM, name.encode())
 
 
 UNDEFINED = atom("undefined")
-BATCH = "batch"  # the operation whose arguments are calls, each `[name, args]`: known here for the names in it
+BATCH = "batch"  # its arguments are calls, `[name, args]`, so its names are decoded here too
 
 
 def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
-    """Return the request that a payload holds: what encodes its reply, its tag, operation and arguments.
+    """Return the request in a payload: the encoder of its reply, tag, operation, arguments.
 
-    The tag is opaque, and goes back as it came. The operation is a str, if the requester knows what it does, and the
-    arguments are a list: to check that is the operations' part.
+    The tag is sent back as it came. `operations` checks the others: a good operation is a str, good
+    arguments are a list.
 
     Raises:
-        ProtocolError: it holds none, so that no answer is possible either.
+        ProtocolError: the payload is not a request, so no answer is possible.
     """
     try:
         if payload[0] == _ETF:
@@ -62,14 +64,14 @@ def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
         raise TypeError
     except ProtocolError:
         raise
-    except Exception as error:  # of a dozen kinds; the texts may quote the payload
+    except Exception as error:  # of a dozen types, whose texts can quote the payload
         raise ProtocolError(
             f"a frame of {len(payload)} bytes is no request ({type(error).__name__})"
         ) from None
 
 
 def encode_notice(*terms: Term) -> bytes:
-    """Return the payload of a frame that answers no request: the first one of a worker."""
+    """Return the payload of a frame that answers no request, like a worker's first frame."""
     notice: bytes = _packer.pack(terms)
     return notice
 
@@ -78,9 +80,9 @@ def _encode_msgpack(tag: Term, answer: Term) -> bytes:
     global _packer
     try:
         reply: bytes = _packer.pack((tag, answer))
-    except ValueError:  # an encoder may go less deep than its decoder
+    except ValueError:
         raise ProtocolError(_TOO_DEEP) from None
-    if len(reply) > _GIVEN_BACK:
+    if len(reply) > _MAX_PACKER:
         _packer = Packer()
     return reply
 
@@ -135,7 +137,7 @@ def _from_etf(term: Term) -> Term:
 
 
 @cache
-def _to_etf_atom(atom: ExtType) -> Term:
+def _to_etf_atom(atom: ExtType) -> Term:  # only atoms of answers, all from this package
     return erlang.OtpErlangAtom(atom.data.decode())
 
 

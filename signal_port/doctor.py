@@ -1,7 +1,7 @@
 """`signal-port doctor`: what this Python has, what it lacks, and what to do about it.
 
-It also runs where packages are missing, so it imports none of them at its head. What is tried is named before it is
-tried: native code that crashes takes this process with it, and the last line then says where.
+It must run if packages are missing, so it imports none of them at its head. It prints the name of
+each check before the check: if native code crashes, the last line shows which.
 """
 
 import platform
@@ -22,13 +22,13 @@ from signal_port.requirements import (
 )
 
 _OTHER_OPENSSL = (
-    "an OpenSSL that is restricted (FIPS) or damaged answers wrongly; the package's own build brings another: "
-    "run '%s -m pip install --force-reinstall --only-binary cryptography \"%s\"'"
+    "cryptography uses an OpenSSL that is restricted (FIPS) or damaged; its binary package has "
+    "another OpenSSL: run '%s -m pip install --force-reinstall --only-binary cryptography \"%s\"'"
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Print a table of this Python and what to do; return the exit status."""
+    """Print a table of this Python, then what to do; return the exit status."""
     description = "Examine this Python: what it has, what it lacks, and what to do about it."
     parser = ArgumentParser("signal-port doctor", description=description)
     parser.add_argument(
@@ -38,10 +38,8 @@ def main(arguments: list[str]) -> int:
     if path is not None:
         return _examine_socket(path)
     _say("signal_port", __version__)
-    _say(
-        "python",
-        f"{platform.python_version()}, {sys.executable}, on {platform.system()} {platform.machine()}",
-    )
+    system = f"{platform.system()} {platform.machine()}"
+    _say("python", f"{platform.python_version()}, {sys.executable}, on {system}")
     lacks = [lack for name in PACKAGES if (lack := _examine_package(name))]
     if lacks:
         print(f"\n{'; '.join(lacks)}: {remedy()}")
@@ -84,7 +82,7 @@ def _installed(package: str) -> str:
 
 
 def _try_primitives() -> bool:
-    from signal_port.selftest import KNOWN_ANSWERS
+    from signal_port.known_answers import KNOWN_ANSWERS
 
     failed = [name for name, check in KNOWN_ANSWERS.items() if not _try(name, check)]
     return not failed

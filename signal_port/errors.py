@@ -1,10 +1,10 @@
-"""The two ways in which a call ends without a value."""
+"""The two errors that end a call without a value."""
 
 
 class SignalError(Exception):
     """The contract's answer `{error, Atom}`.
 
-    It carries nothing but the atom's name: no key, no session and no plaintext can be printed with it.
+    It holds only the atom's name, so it cannot print a key, a session or a plaintext.
 
     Attributes:
         atom: the name, for example `"bad_mac"`.
@@ -16,4 +16,4 @@ class SignalError(Exception):
 
 
 class ProtocolError(Exception):
-    """What came through the pipe is not of this protocol. No answer is possible; the worker ends with this sentence."""
+    """The requester sent data that is not of this protocol. The worker ends with this sentence."""

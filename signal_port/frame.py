@@ -1,7 +1,7 @@
 """Erlang's `{packet, 4}` frames: bytes in, payloads out, and back. No I/O.
 
-A frame is a 32-bit big-endian length and a payload of that many bytes. A length over the limit is refused as soon as it
-can be read, before anything of its payload is kept.
+A frame is a 32-bit big-endian length and a payload of that many bytes. A length over the limit is
+refused as soon as it is read, before its payload is buffered.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from signal_port.limits import MAX_FRAME
 
 HEADER_SIZE = 4
 _LENGTH = Struct(">I")
-_LONG = 64 * 1024  # bytes; a stream that is not worth copying to be cut
+_LONG = 64 * 1024  # bytes; payloads of a longer stream are views instead of copies
 
 
 def header(length: int) -> bytes:
-    """Return what goes before a payload of that many bytes."""
+    """Return the four bytes that stand before a payload of that many bytes."""
     return _LENGTH.pack(length)
 
 
@@ -31,22 +31,24 @@ class Unpacker:
         self._max_frame = max_frame
         self._chunks: list[bytes] = []
         self._size = 0  # bytes in the chunks
-        self._wanted = HEADER_SIZE  # bytes that the next header, or the frame begun, asks for
+        self._wanted = HEADER_SIZE  # bytes of the current frame, or of the next header
 
     @property
     def missing(self) -> int:
-        """The bytes that the frame begun lacks, as far as is known."""
+        """The bytes that the current frame lacks, as far as its length is known."""
         return self._wanted - self._size
 
     def feed(self, data: bytes) -> Iterator[bytes | memoryview]:
-        """Take the next bytes of the stream and yield the payloads that are complete now. To be iterated to its end.
+        """Take the next bytes of the stream; yield each payload that is complete now.
+
+        Iterate to the end before the next call.
 
         Raises:
-            ProtocolError: a length over the limit; the payloads before it have been yielded.
+            ProtocolError: a length is over the limit; the payloads before it were yielded.
         """
         self._size += len(data)
         if self._chunks:
-            # A long frame comes in many chunks: joining them only when it is whole keeps that linear.
+            # A long frame comes in many chunks: to join them only at its end takes linear time.
             self._chunks.append(data)
             if self._size < self._wanted:
                 return
@@ -69,12 +71,13 @@ class Unpacker:
         self._wanted = wanted
 
     def close(self) -> None:
-        """Say that the stream has ended.
+        """Take the end of the stream.
 
         Raises:
-            ProtocolError: it ended inside a frame.
+            ProtocolError: the stream ended inside a frame.
         """
         if self._size:
+            missing = self._wanted - self._size
             raise ProtocolError(
-                f"the pipe was closed inside a frame, at least {self._wanted - self._size} bytes short"
+                f"the pipe was closed inside a frame that lacks at least {missing} bytes"
             )

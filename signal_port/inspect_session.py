@@ -1,4 +1,7 @@
-"""`signal-port inspect-session FILE`: what may be told of a stored session. Every key stays untold, identities too."""
+"""`signal-port inspect-session FILE`: a stored session without its secrets.
+
+It prints no key and no identity, and nothing that is derived from one.
+"""
 
 import sys
 from argparse import ArgumentParser
@@ -9,7 +12,7 @@ from signal_port.exit_status import DATA, NO_INPUT, OK, fail
 from signal_port.limits import MAX_SKIPPED_KEYS
 from signal_port.session import Facts
 
-_ANY_SIZE = session.SIZE + 1  # bytes; reading so many tells a session from what is longer
+_READ_SIZE = session.SIZE + 1  # bytes; enough to see that a file is too long for a session
 
 
 def main(arguments: list[str]) -> int:
@@ -25,57 +28,62 @@ def main(arguments: list[str]) -> int:
     try:
         lines = describe(blob)
     except SignalError:
-        return fail(f"{name} is no session: {_why_none(blob)}", DATA)
+        return fail(f"{name} is not a session: {_mismatch(blob)}", DATA)
     print("\n".join(lines))
     return OK
 
 
 def describe(blob: bytes) -> list[str]:
-    """Return what may be told of a session, a line for each fact.
+    """Return what people may see of a session, a line for each fact.
 
     Raises:
         SignalError: `invalid_session_size`, `invalid_session`.
     """
     if len(blob) == static_session.SIZE:
-        return [
-            f"size                       {len(blob)} bytes",
-            "kind                       by its size a static-key session, as of the NIF's releases 0.1 and 0.2;"
-            " nothing in it says more",
-        ]
+        kind = "static-key session of the NIF's releases 0.1 and 0.2, judged by its size alone"
+        return _lines({"size": f"{len(blob)} bytes", "kind": kind})
     facts = session.facts(blob)
-    told = {
-        "size": f"{len(blob)} bytes",
-        "kind": "Double Ratchet session, version 1",
-        "initialized": _yes(facts.initialized),
-        "may send": _yes(facts.may_send),
-        "stage": _stage(facts),
-        "next message to send": facts.sending_number,
-        "next message to receive": facts.receiving_number,
-        "previous sending chain": f"{facts.previous_number} messages",
-        **{name: "set" if is_set else "not set" for name, is_set in facts.is_set.items()},
-        "skipped message keys": f"{len(facts.skipped)} of {MAX_SKIPPED_KEYS}",
-        "of messages": " ".join(map(str, facts.skipped)) or "none",
-    }
+    return _lines(
+        {
+            "size": f"{len(blob)} bytes",
+            "kind": "Double Ratchet session, version 1",
+            "initialized": _yes(facts.initialized),
+            "may send": _yes(facts.may_send),
+            "stage": _stage(facts),
+            "next message to send": facts.sending_number,
+            "next message to receive": facts.receiving_number,
+            "previous sending chain": f"{facts.previous_number} messages",
+            **{name: "set" if is_set else "not set" for name, is_set in facts.is_set.items()},
+            "skipped message keys": f"{len(facts.skipped)} of {MAX_SKIPPED_KEYS}",
+            "of messages": " ".join(map(str, facts.skipped)) or "none",
+        }
+    )
+
+
+def _lines(told: dict[str, object]) -> list[str]:
     return [f"{name:<27}{value}" for name, value in told.items()]
 
 
 def _read(name: str) -> bytes:
     if name == "-":
-        return sys.stdin.buffer.read(_ANY_SIZE)
+        return sys.stdin.buffer.read(_READ_SIZE)
     with open(name, "rb") as file:
-        return file.read(_ANY_SIZE)
+        return file.read(_READ_SIZE)
 
 
-def _why_none(blob: bytes) -> str:
+def _mismatch(blob: bytes) -> str:
     if len(blob) == session.SIZE:
-        return "it does not begin with the magic number, version and size of one"
+        return "it does not begin with a session's magic number, version and size"
     size = f"more than {session.SIZE}" if len(blob) > session.SIZE else str(len(blob))
-    return f"it has {size} bytes, and a session has {session.SIZE}, one of a static key {static_session.SIZE}"
+    return (
+        f"it has {size} bytes, but a session has {session.SIZE} and a static-key session "
+        f"{static_session.SIZE}"
+    )
 
 
 def _stage(facts: Facts) -> str:
     if facts.is_set["receiving chain key"]:
-        return "has received; which side began cannot be told any more"
+        return "has received; nothing shows any more which side began"
     return (
         "an initiator that has received nothing yet"
         if facts.may_send

@@ -1,31 +1,31 @@
-"""Every limit of the package, with its unit and what it holds off."""
+"""Every limit of the package, with its unit and what it prevents."""
 
-# Bytes of a frame's payload. A length prefix can claim 4 GiB; nothing is buffered for one that is over this.
+# Bytes of a frame's payload. A length prefix can claim 4 GiB; over the limit nothing is buffered.
 MAX_FRAME = 128 * 1024 * 1024
 
-# Calls in one batch. Small requests may have long answers: a batch must not fill the memory before it is too large.
+# Calls in one batch. Small calls can have long answers, which must not fill the memory together.
 MAX_BATCH = 1024
 
-# Message keys that one message may make a receiving chain skip. Without it a peer could have us derive 2^32 keys.
+# Message keys that one message can make a receiving chain skip. A peer could demand 2^32 of them.
 MAX_SKIP = 32
 
-# Skipped message keys that a session holds; then the oldest is overwritten. The session blob has this many slots.
+# Skipped message keys in a session, which has as many slots. Then the oldest is overwritten.
 MAX_SKIPPED_KEYS = 96
 
-# Terms of a request in the external term format, those inside others included. A batch of the most
-# calls has 11,000. Each byte of a frame can be a term that takes 300 bytes of memory.
+# Terms of a request in the external term format, nested ones included; a batch has up to 11,269.
+# While they are decoded, each takes up to 170 bytes of memory.
 MAX_TERMS = 128 * 1024
 
-# Tuples and lists around a term of the external term format. A call in a batch has five; JSON and
-# Protocol Buffers are read to 128 and 100 by serde and by protobuf. The decoder is recursive.
+# Tuples and lists around a term of the external term format; the decoder is recursive. A call of a
+# batch has five. Rust's serde_json reads 128 levels, Protocol Buffers are read 100 levels deep.
 MAX_TERM_DEPTH = 128
 
 # Bytes of HKDF-SHA-256's output: 255 blocks (RFC 5869, 2.3).
 MAX_HKDF_LENGTH = 255 * 32
 
-# Identity keys whose X25519 form is remembered. They are public; a stranger can at most push others out.
+# Identity keys whose X25519 form is cached. They are public; a stranger can only evict others.
 MAX_CACHED_IDENTITIES = 4096
 
-# Nanoseconds that answers are held for others to be written with them, looked at after each call: a cheap call does not
-# wait for all the dear ones that were read with it.
+# Nanoseconds, checked after each call, that replies wait to be written together. A fast call must
+# not wait for every slow call that was read with it.
 MAX_HOLD_NS = 200_000

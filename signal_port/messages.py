@@ -1,8 +1,9 @@
-"""The messages on the wire between two parties: envelope, header, PreKeySignalMessage.
+"""The messages that two parties exchange: envelope, header, PreKeySignalMessage.
 
-All three are Protocol Buffers, read strictly: each field once, in any order; no unknown field, no wrong type, none
-missing. Varints have up to ten bytes, not necessarily minimal; an integer over 2^32 - 1 is malformed. What is written
-is canonical, its fields in the order of their numbers.
+All three are Protocol Buffers. The decoder is strict: each field once, in any order; an unknown
+field, a wrong type or a missing field is malformed. Varints have up to ten bytes and need not be
+minimal; an integer over 2^32 - 1 is malformed. The encoder writes fields in the order of their
+numbers, with minimal varints.
 """
 
 from collections.abc import Mapping, Set
@@ -27,15 +28,15 @@ _PRE_KEY_MESSAGE_OPTIONAL = frozenset({4})
 
 
 class Header(NamedTuple):
-    """What a message says, encrypted, of its place in the conversation."""
+    """The place of a message in the conversation. A message carries it encrypted."""
 
     ratchet_key: bytes
     number: int  # in its sending chain
-    previous_number: int  # length of the sending chain before
+    previous_number: int  # length of the previous sending chain
 
 
 class PreKeyInfo(NamedTuple):
-    """What the first message tells the owner of a bundle about the keys that were used."""
+    """Which keys an initiator used, for the owner of the bundle."""
 
     registration_id: int
     one_time_pre_key_id: int | None
@@ -44,7 +45,7 @@ class PreKeyInfo(NamedTuple):
 
 
 class PreKeyMessage(NamedTuple):
-    """A PreKeySignalMessage taken apart, in the order in which the contract answers."""
+    """The fields of a PreKeySignalMessage, in the order of the operation's answer."""
 
     registration_id: int
     base_key: bytes
@@ -70,7 +71,7 @@ def decode_envelope(envelope: bytes) -> tuple[bytes, bytes]:
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the header in plain, 38 to 46 bytes."""
+    """Return the header, not encrypted, 38 to 46 bytes."""
     return (
         _bytes_field(1, header.ratchet_key)
         + _varint_field(2, header.number)
@@ -104,7 +105,7 @@ def encode_pre_key_message(info: PreKeyInfo, identity_key: bytes, message: bytes
 
 
 def decode_pre_key_message(wire: bytes) -> PreKeyMessage:
-    """Take a PreKeySignalMessage apart; the message in it may be empty.
+    """Return the fields of a PreKeySignalMessage; the message in it can be empty.
 
     Raises:
         SignalError: `malformed_message`.
@@ -140,12 +141,12 @@ def _bytes_field(field: int, value: bytes) -> bytes:
 def _decode(
     data: bytes, types: Mapping[int, int], optional: Set[int] = frozenset()
 ) -> dict[int, Any]:
-    """Return the fields by their numbers: bytes or int, as their wire types say."""
+    """Return the fields by their numbers: bytes or int, according to their wire types."""
     fields: dict[int, Any] = {}
     position = 0
     while position < len(data):
         tag, position = _read_varint(data, position)
-        field, wire_type = tag >> 3 & _UINT32, tag & 7  # the NIF cuts the field number to 32 bits
+        field, wire_type = tag >> 3 & _UINT32, tag & 7  # like the NIF, 32 bits of the number
         if field in fields or types.get(field) != wire_type:
             raise SignalError("malformed_message")
         value, position = _read_varint(data, position)

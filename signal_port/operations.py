@@ -1,13 +1,13 @@
-"""The closed table of operations: what a request may name, what its arguments must be, what answers it.
+"""The closed table of operations: their names, the types of their arguments, what answers them.
 
-An operation has one name here, in the Erlang door, in the recorded answers and in the benchmark. Arguments are checked
-here again, for a caller who is not the door.
+An operation has the same name here, in the Erlang application, in the recorded answers and in the
+benchmark. The application checks arguments too, but it is not the only requester.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from signal_port import double_ratchet, messages, primitives, static_session, x3dh
+from signal_port import double_ratchet, ed25519, messages, primitives, static_session, x3dh
 from signal_port.codec import BATCH, UNDEFINED, Term, atom
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_BATCH
@@ -25,7 +25,7 @@ class BadArgument(Exception):
     """An argument is not of its type."""
 
 
-# --- The last argument, where its type on the wire does not say all ---
+# --- The last argument, if its decoded type is not enough ---
 
 
 def _int32(term: int) -> int:
@@ -54,7 +54,7 @@ def _pre_key_info(term: list[Term]) -> PreKeyInfo:
     )
 
 
-# --- Terms that are not {ok, Value} ---
+# --- Answers that are not {ok, Value} ---
 
 
 def _init() -> Term:
@@ -62,11 +62,8 @@ def _init() -> Term:
 
 
 def _verify_signature(public: bytes, message: bytes, signature: bytes) -> Term:
-    return (
-        _OK
-        if primitives.verify_signature(public, message, signature)
-        else atom("invalid_signature")
-    )
+    is_valid = ed25519.verify_signature(public, message, signature)
+    return _OK if is_valid else atom("invalid_signature")
 
 
 def _aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> Term:
@@ -82,13 +79,11 @@ def _pksm_decode(wire: bytes) -> Term:
 
 
 class Operation(NamedTuple):
-    """What answers a request: a function that returns the value of `{ok, Value}`, or with `is_term` the whole term."""
+    """A function that returns the value of `{ok, Value}`, or the whole answer if `is_term`."""
 
     function: Callable[..., Term]
     types: list[type]  # of the arguments, as they are decoded
-    last: Callable[[Term], object] | None = (
-        None  # takes the last argument, and returns it as the function wants it
-    )
+    last: Callable[[Term], object] | None = None  # checks and converts the last argument
     is_term: bool = False
 
 
@@ -99,10 +94,10 @@ OPERATIONS = {
     "hmac_sha256": Operation(primitives.hmac_sha256, [bytes, bytes]),
     "generate_curve25519_keypair": Operation(primitives.generate_curve25519_keypair, []),
     "generate_ed25519_keypair": Operation(primitives.generate_ed25519_keypair, []),
-    "sign_data": Operation(primitives.sign_data, [bytes, bytes]),
+    "sign_data": Operation(ed25519.sign_data, [bytes, bytes]),
     "verify_signature": Operation(_verify_signature, [bytes, bytes, bytes], is_term=True),
-    "ed25519_sk_to_curve25519": Operation(primitives.ed25519_sk_to_curve25519, [bytes]),
-    "ed25519_pk_to_curve25519": Operation(primitives.ed25519_pk_to_curve25519, [bytes]),
+    "ed25519_sk_to_curve25519": Operation(ed25519.ed25519_sk_to_curve25519, [bytes]),
+    "ed25519_pk_to_curve25519": Operation(ed25519.ed25519_pk_to_curve25519, [bytes]),
     "aes_gcm_encrypt": Operation(
         _aes_gcm_encrypt, [bytes, bytes, bytes, bytes, int], _int32, is_term=True
     ),
@@ -123,20 +118,20 @@ OPERATIONS = {
     ),
     "dr_decrypt": Operation(double_ratchet.decrypt, [bytes, bytes]),
     "pksm_decode": Operation(_pksm_decode, [bytes], is_term=True),
-    # its releases 0.1 and 0.2
+    # libsignal_protocol_nif of the releases 0.1 and 0.2
     "create_session": Operation(static_session.create_session, [bytes, bytes]),
     "encrypt_message": Operation(static_session.encrypt_message, [bytes, bytes]),
     "decrypt_message": Operation(static_session.decrypt_message, [bytes, bytes]),
-    # beside the NIF
+    # not in the NIF
     "x25519": Operation(primitives.x25519, [bytes, bytes]),
     "hkdf_sha256": Operation(primitives.hkdf_sha256, [bytes, bytes, bytes, int]),
 }
 
 
 def perform(name: Term, args: Term) -> Term:
-    """Return the answer to a call, as a term of the wire: for `batch` the list of the answers to its calls.
+    """Return the answer to a call; for `batch`, the list of the answers to its calls.
 
-    `{error, unknown_operation}` and `{error, badarg}` answer what the door never sends.
+    `{error, unknown_operation}` and `{error, badarg}` answer what the application never sends.
     """
     return _perform_batch(args) if name == BATCH else _perform(name, args)
 

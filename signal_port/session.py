@@ -1,8 +1,11 @@
-"""The session as the NIF stores it: a struct of 7740 bytes, little-endian. The only module that knows an offset of it.
+"""The session as the NIF stores it: a little-endian struct of 7740 bytes.
 
-A step of the ratchet opens a session into a bytearray, reads and writes its fields by the slices below, and seals it
-into bytes again. Bytes that no step touches are carried through as they were. The slots of skipped message keys have
-the NIF's own rules, kept here: which slot a key goes to, what taking it leaves behind.
+No other module knows its offsets.
+
+A step of the ratchet opens a session into a bytearray, reads and writes its fields by the slices
+below, and seals it into bytes again. Bytes that no step changes stay as they were. The slots of
+skipped message keys follow the NIF's rules: which slot a key is stored in, and what stays in a slot
+after its key was taken.
 """
 
 from typing import NamedTuple
@@ -12,7 +15,7 @@ from signal_port.limits import MAX_SKIPPED_KEYS
 
 SIZE = 7740
 
-# The fields. Keys are 32 bytes; numbers are unsigned, 4 bytes, and wrap at 2^32.
+# The fields. Keys have 32 bytes. Numbers are unsigned, have 4 bytes and wrap at 2^32.
 _PREFIX = slice(0, 8)  # magic, version, size
 ROOT_KEY = slice(8, 40)
 SENDING_CHAIN_KEY = slice(40, 72)
@@ -31,13 +34,13 @@ NEXT_SENDING_HEADER_KEY = slice(368, 400)
 NEXT_RECEIVING_HEADER_KEY = slice(400, 432)
 PREVIOUS_NUMBER = slice(432, 436)  # length of the previous sending chain
 _INITIALIZED = 436
-MAY_SEND = 437  # the NIF calls it "has received"; not zero is true
+MAY_SEND = 437  # the NIF names it "has received"; not zero is true
 _CLOCK = slice(7736, 7740)
 
 _SLOTS = 440
 _SLOT_SIZE = 76
 _SLOTS_END = _SLOTS + MAX_SKIPPED_KEYS * _SLOT_SIZE
-# Of a slot: header key (32), number (4), message key (32), clock (4), occupied (1), padding (3).
+# A slot is header key (32), number (4), message key (32), clock (4), occupied (1), padding (3).
 _SLOT_MESSAGE_NUMBER = 32
 _SLOT_MESSAGE_KEY = 36
 _SLOT_CLOCK = 68
@@ -47,7 +50,7 @@ _OCCUPIED = slice(_SLOTS + _SLOT_OCCUPIED, _SLOTS_END, _SLOT_SIZE)  # the flags 
 _MAGIC_VERSION_SIZE = (
     (0x44525331).to_bytes(4, "little") + (1).to_bytes(2, "little") + SIZE.to_bytes(2, "little")
 )
-_FLAG = bytes([0]) + bytes([1]) * 255  # translates any byte to the flag it stands for
+_FLAG = bytes([0]) + bytes([1]) * 255  # translates a byte to 0 or 1
 
 _KEYS = {
     "root key": ROOT_KEY,
@@ -63,7 +66,7 @@ _KEYS = {
 
 
 class Facts(NamedTuple):
-    """What may be told of a session: no key, no identity, nothing derived from one."""
+    """What people may see of a session: no key, no identity, nothing derived from one."""
 
     initialized: bool
     may_send: bool
@@ -71,11 +74,11 @@ class Facts(NamedTuple):
     receiving_number: int  # of the next message to receive
     previous_number: int  # length of the previous sending chain
     is_set: dict[str, bool]  # by the name of a key: whether there is one
-    skipped: list[int]  # numbers of the messages whose keys are kept, in the order of their coming
+    skipped: list[int]  # numbers of the messages whose keys are stored, oldest first
 
 
 def new() -> bytearray:
-    """Return an opened session, all zero but for its prefix and the initialized flag."""
+    """Return an opened session, all zero except its prefix and the initialized flag."""
     session = bytearray(SIZE)
     session[_PREFIX] = _MAGIC_VERSION_SIZE
     session[_INITIALIZED] = 1
@@ -83,11 +86,11 @@ def new() -> bytearray:
 
 
 def open_session(blob: bytes) -> bytearray:
-    """Return a copy to work on.
+    """Return an opened copy of a session.
 
     Raises:
-        SignalError: `invalid_session_size`, `invalid_session` (not the NIF's magic, version 1 and size),
-            `session_not_initialized`.
+        SignalError: `invalid_session_size`; `invalid_session`, if it does not begin with the NIF's
+            magic number, version 1 and its size; `session_not_initialized`.
     """
     _check_prefix(blob)
     if not blob[_INITIALIZED]:
@@ -96,7 +99,7 @@ def open_session(blob: bytes) -> bytearray:
 
 
 def seal(session: bytearray) -> bytes:
-    """Return the session to store. As the NIF does, every flag, touched or not, is written as 0 or 1."""
+    """Return the session to store. Like the NIF, it writes every flag as 0 or 1."""
     session[_INITIALIZED] = 1
     session[MAY_SEND] = _FLAG[session[MAY_SEND]]
     session[_OCCUPIED] = session[_OCCUPIED].translate(_FLAG)
@@ -104,7 +107,7 @@ def seal(session: bytearray) -> bytes:
 
 
 def facts(blob: bytes) -> Facts:
-    """Return what may be told of a session, for people to read.
+    """Return what people may see of a session.
 
     Raises:
         SignalError: `invalid_session_size`, `invalid_session`.
@@ -125,19 +128,19 @@ def facts(blob: bytes) -> Facts:
 
 
 def number(session: bytearray, field: slice) -> int:
-    """Return one of the numbers."""
+    """Return the number in a field."""
     return int.from_bytes(session[field], "little")
 
 
 def set_number(session: bytearray, field: slice, value: int) -> None:
-    """Write one of the numbers, modulo 2^32."""
+    """Write a number, modulo 2^32, to a field."""
     session[field] = _uint32(value)
 
 
 def store_skipped_key(
     session: bytearray, header_key: bytes, message_number: int, message_key: bytes
 ) -> None:
-    """Keep the key of a message that is late: in the first free slot, or else over the oldest."""
+    """Store the key of a skipped message: in the first free slot, else over the oldest key."""
     occupied = session[_OCCUPIED]
     slot = occupied.find(0)
     if slot < 0:
@@ -152,7 +155,7 @@ def store_skipped_key(
 
 
 def take_skipped_key(session: bytearray, header_key: bytes, message_number: int) -> bytes | None:
-    """Return the message key kept for this header key and number, and forget it; None if there is none."""
+    """Remove and return the message key of a header key and number; None if it is not stored."""
     wanted = header_key + _uint32(message_number)
     at = session.find(wanted, _SLOTS, _SLOTS_END)
     while at >= 0:
@@ -166,7 +169,7 @@ def take_skipped_key(session: bytearray, header_key: bytes, message_number: int)
 
 
 def skipped_header_keys(session: bytearray) -> list[bytes]:
-    """Return the header keys of the occupied slots in the order of the slots, each once; all-zero ones left out."""
+    """Return the header keys of the occupied slots, each once, in slot order, without zero keys."""
     starts = (
         _SLOTS + slot * _SLOT_SIZE for slot, occupied in enumerate(session[_OCCUPIED]) if occupied
     )

@@ -1,12 +1,13 @@
 """The static-key session of the NIF's releases 0.1 and 0.2: no ratchet, one key for all messages.
 
-A session is the key (32 bytes) and 32 random bytes that nothing reads. A message is nonce (12), ciphertext, tag (16).
-New code takes `double_ratchet`: here a stolen session opens every message, past and to come.
+A session is the key (32 bytes) and 32 random bytes that nobody reads. A message is nonce (12),
+ciphertext, tag (16). New code uses `double_ratchet`: here a stolen session decrypts every message,
+the old ones and the coming ones.
 """
 
 from signal_port import primitives
 from signal_port.errors import SignalError
-from signal_port.primitives import KEY_SIZE, NONCE_SIZE, TAG_SIZE
+from signal_port.primitives import KEY_SIZE, NONCE_SIZE, TAG_SIZE, random_bytes
 
 SIZE = 64  # bytes of a session
 
@@ -15,18 +16,18 @@ def create_session(private: bytes, public: bytes) -> bytes:
     """Return the session of two X25519 keys, 64 bytes.
 
     Raises:
-        SignalError: `invalid_key_sizes`, `key_agreement_failed`.
+        SignalError: `invalid_key_sizes`; `key_agreement_failed`, if the raw secret is all zero.
     """
-    return primitives.blake2b_256(primitives.x25519(private, public)) + primitives.random_bytes(32)
+    return primitives.blake2b_256(primitives.x25519(private, public)) + random_bytes(32)
 
 
 def encrypt_message(session: bytes, plaintext: bytes) -> bytes:
     """Return the message, 28 bytes longer than the plaintext.
 
     Raises:
-        SignalError: `invalid_session`, under 32 bytes.
+        SignalError: `invalid_session`, if it is under 32 bytes.
     """
-    nonce = primitives.random_bytes(NONCE_SIZE)
+    nonce = random_bytes(NONCE_SIZE)
     return nonce + primitives.chacha20_poly1305_encrypt(_key(session), nonce, plaintext)
 
 
@@ -34,7 +35,8 @@ def decrypt_message(session: bytes, message: bytes) -> bytes:
     """Return the plaintext.
 
     Raises:
-        SignalError: `invalid_session`, under 32 bytes; `invalid_message`, under 28; `decryption_failed`, forged.
+        SignalError: `invalid_session`, if it is under 32 bytes; `invalid_message`, if it is under
+            28 bytes; `decryption_failed`, if it is forged.
     """
     key = _key(session)
     if len(message) < NONCE_SIZE + TAG_SIZE:

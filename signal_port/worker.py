@@ -1,8 +1,8 @@
-"""The one loop of a worker: read, decode, perform, encode, write.
+"""The loop of a worker: read, decode, perform, encode, write.
 
-It reads all that the pipe holds, performs every complete request in the order of their coming, and writes the replies
-together: under load one system call serves many calls. An empty frame, or the end of the pipe between two frames, ends
-it. It decides nothing else: who waits and what is tried again is the other side's business.
+It reads everything that is in the pipe, performs the complete requests in order and writes their
+replies together: under load one system call serves many calls. An empty frame, or the end of the
+pipe between two frames, ends it. It does not know who waits for a reply, nor what is retried.
 """
 
 import os
@@ -15,11 +15,9 @@ from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
 PROTOCOL_VERSION = 1
 
-_READ_SIZE = 64 * 1024  # bytes at least; what a pipe holds, unless it was widened
-_MAX_READ_SIZE = 1024 * 1024  # bytes, of a long frame
-_LONG = (
-    64 * 1024
-)  # bytes; a reply that, where it is alone, is not worth copying to stand behind its header
+_READ_SIZE = 64 * 1024  # bytes; what a pipe holds, unless it was enlarged
+_MAX_READ_SIZE = 1024 * 1024  # bytes, for a long frame
+_LONG = 64 * 1024  # bytes; if a longer reply is alone, it is written without a copy
 
 
 class Worker:
@@ -29,7 +27,7 @@ class Worker:
         source: the descriptor to read frames from.
         sink: the descriptor to write frames to.
         max_frame: the longest payload in either direction, in bytes.
-        busy_wait: for how many microseconds to stay awake for the next requests, where they come that fast.
+        busy_wait: microseconds to wait awake for the next requests, as long as they come that fast.
     """
 
     def __init__(
@@ -42,8 +40,8 @@ class Worker:
         self._is_busy = False
         self._poll = select.poll()
         self._poll.register(source, select.POLLIN)
-        self._held: list[bytes] = []  # replies not written yet, headers and payloads in turn
-        self._moved_at = 0  # monotonic nanoseconds: when bytes last came or went
+        self._held: list[bytes] = []  # headers and payloads, in turn, that are not yet written
+        self._moved_at = 0  # monotonic nanoseconds: when bytes were last read or written
 
     def notify(self, *terms: object) -> None:
         """Write a frame that answers no request."""
@@ -54,21 +52,21 @@ class Worker:
         """Answer requests until the other side has no more.
 
         Raises:
-            ProtocolError: what came is not of this protocol; everything before it has been answered.
+            ProtocolError: the other side sent invalid data; everything before it was answered.
         """
         unpacker = frame.Unpacker(self._max_frame)
         try:
             while data := self._read(unpacker.missing):
                 if not self._answer(unpacker.feed(data)):
                     return
-                del data  # no object of a call is kept while the next is waited for
+                del data  # while the worker waits, it holds no object of a call
         finally:
             self._flush()
         unpacker.close()
 
     def _read(self, missing: int) -> bytes:
-        # To fall asleep and be woken takes longer than most calls. So where requests follow upon replies at once, the
-        # next is waited for awake, as the VM's schedulers do; where they do not, nothing is spent.
+        # To fall asleep and be woken takes longer than most calls. So if requests come fast, the
+        # worker waits awake for the next, like the VM's schedulers; else it sleeps.
         begin = monotonic_ns()
         if self._is_busy:
             while not self._poll.poll(0) and monotonic_ns() - begin < self._busy_wait:
@@ -97,7 +95,7 @@ class Worker:
         self._held += (frame.header(len(payload)), payload)
 
     def _flush(self) -> None:
-        held, self._held = self._held, []  # before anything can fail: nothing is written twice
+        held, self._held = self._held, []  # first, because an error must not write it twice
         if len(held) == 2 and len(held[1]) > _LONG:
             for part in held:
                 self._write(part)

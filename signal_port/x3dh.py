@@ -1,11 +1,12 @@
 """X3DH, the Extended Triple Diffie-Hellman key agreement: its keys and both of its sides.
 
-Follows Signal's specification of X3DH, revision 1, with these choices: identity keys are Ed25519 (public 32, secret 64
-bytes) and are converted for Diffie-Hellman; the info string is "X3DH-Signal"; 96 bytes are derived, which
-`double_ratchet` takes as root key and two header keys. Keys are 32 bytes unless said otherwise.
+It follows Signal's specification of X3DH, revision 1, with these choices: identity keys are Ed25519
+(public 32, secret 64 bytes) and are converted for Diffie-Hellman; the info string is "X3DH-Signal";
+96 bytes are derived, from which `double_ratchet` takes a root key and two header keys. Other keys
+have 32 bytes.
 """
 
-from signal_port import primitives
+from signal_port import ed25519, primitives
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE, SECRET_KEY_SIZE, SIGNATURE_SIZE, x25519_exchange
 
@@ -25,53 +26,48 @@ BUNDLE_SIZE = KEY_SIZE + KEY_SIZE + SIGNATURE_SIZE
 BUNDLE_WITH_ONE_TIME_PRE_KEY_SIZE = BUNDLE_SIZE + KEY_SIZE
 
 _INFO = b"X3DH-Signal"
-_F = (
-    b"\xff" * 32
-)  # X3DH 2.2: keeps the input apart from any that begins with an encoded curve point
+_F = b"\xff" * 32  # X3DH 2.2: no encoded point of the curve begins like this
 
 
 def generate_pre_key(key_id: int) -> tuple[int, bytes, bytes]:
-    """Return a fresh one-time pre-key (X3DH 2.4): its id as given, public key (32), private key (32)."""
+    """Return a fresh one-time pre-key (X3DH 2.4): the given id, public key, private key."""
     public, private = primitives.generate_curve25519_keypair()
     return key_id, public, private
 
 
 def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, bytes, bytes, bytes]:
-    """Return a fresh signed pre-key (X3DH 2.4): its id as given, public key (32), private key (32), signature (64).
+    """Return a fresh signed pre-key (X3DH 2.4): the given id, public key, private key, signature.
 
     Args:
-        identity_secret: our identity, 64 bytes; it signs the public key.
-        key_id: any number; it is for whoever keeps the keys.
+        identity_secret: our identity, 64 bytes; it signs the public key, in 64 bytes.
+        key_id: any number, for the application.
 
     Raises:
-        SignalError: `invalid_identity_key_size`, the secret is not 64 bytes; `signature_failed`, the public half
-            stored in it is not its seed's.
+        SignalError: `invalid_identity_key_size`, if the secret is not 64 bytes; `signature_failed`,
+            if its public half is not its seed's.
     """
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_identity_key_size")
     public, private = primitives.generate_curve25519_keypair()
-    return (
-        key_id,
-        public,
-        private,
-        primitives.ed25519_sign(identity_secret, public, "signature_failed"),
-    )
+    signature = primitives.ed25519_sign(identity_secret, public, "signature_failed")
+    return key_id, public, private, signature
 
 
 def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:
-    """Agree on a secret with the owner of a bundle, who need not be there (X3DH 3.3).
+    """Agree on a secret with the owner of a bundle, who can be offline (X3DH 3.3).
 
     Args:
         identity_secret: our identity, 64 bytes.
-        bundle: the owner's identity, signed pre-key, signature of it (64) and, if there is one left, a one-time
-            pre-key: 128 or 160 bytes.
+        bundle: the owner's identity, signed pre-key, its signature (64) and, if the owner has one
+            left, a one-time pre-key: 128 or 160 bytes.
 
     Returns:
         The shared secret (96) and our ephemeral public key, which the owner needs for `respond`.
 
     Raises:
-        SignalError: `invalid_local_identity_key_size`, `invalid_bundle_size`, `signature_verification_failed`,
-            `identity_pub_conversion_failed`, `dh1_calculation_failed` to `dh4_calculation_failed` (an all-zero result).
+        SignalError: `invalid_local_identity_key_size`, `invalid_bundle_size`,
+            `signature_verification_failed`, `identity_pub_conversion_failed`; or
+            `dh1_calculation_failed` to `dh4_calculation_failed`, if a result is all zero.
     """
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_local_identity_key_size")
@@ -80,7 +76,7 @@ def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:
     remote_identity, signed_pre_key = bundle[:32], bundle[32:64]
     if not primitives.ed25519_verify(remote_identity, signed_pre_key, bundle[64:BUNDLE_SIZE]):
         raise SignalError("signature_verification_failed")
-    identity = primitives.x25519_private_key(primitives.ed25519_sk_to_curve25519(identity_secret))
+    identity = primitives.x25519_private_key(ed25519.ed25519_sk_to_curve25519(identity_secret))
     remote = identity_for_dh(remote_identity)
     _, ephemeral = primitives.generate_x25519()
     secret = (
@@ -104,16 +100,16 @@ def respond(
 
     Args:
         identity_secret: our identity, 64 bytes.
-        signed_pre_key: the private half of the one in the bundle.
-        one_time_pre_key: the private half of the one in the bundle, or no bytes if it had none.
+        signed_pre_key: the private key of the bundle's signed pre-key.
+        one_time_pre_key: the private key of the bundle's one-time pre-key; empty if it had none.
         remote_identity: the initiator's identity.
         remote_ephemeral: the initiator's ephemeral public key.
 
     Raises:
         SignalError: `invalid_identity_priv_size`, `invalid_signed_pre_key_priv_size`,
             `invalid_one_time_pre_key_priv_size`, `invalid_remote_identity_pub_size`,
-            `invalid_remote_ephemeral_pub_size`, `identity_pub_conversion_failed`, `dh1_calculation_failed` to
-            `dh4_calculation_failed`.
+            `invalid_remote_ephemeral_pub_size`, `identity_pub_conversion_failed`; or
+            `dh1_calculation_failed` to `dh4_calculation_failed`, if a result is all zero.
     """
     if len(identity_secret) != SECRET_KEY_SIZE:
         raise SignalError("invalid_identity_priv_size")
@@ -125,7 +121,7 @@ def respond(
         raise SignalError("invalid_remote_identity_pub_size")
     if len(remote_ephemeral) != KEY_SIZE:
         raise SignalError("invalid_remote_ephemeral_pub_size")
-    identity = primitives.x25519_private_key(primitives.ed25519_sk_to_curve25519(identity_secret))
+    identity = primitives.x25519_private_key(ed25519.ed25519_sk_to_curve25519(identity_secret))
     remote = identity_for_dh(remote_identity)
     signed = primitives.x25519_private_key(signed_pre_key)
     secret = (
@@ -143,10 +139,11 @@ def identity_for_dh(identity: bytes) -> bytes:
     """Return the X25519 form of an Ed25519 identity, 32 bytes each (RFC 7748, 4.1).
 
     Raises:
-        SignalError: `identity_pub_conversion_failed`, not a point of the prime-order subgroup.
+        SignalError: `identity_pub_conversion_failed`, if it is not a point of the subgroup of prime
+            order.
     """
     try:
-        return primitives.ed25519_pk_to_curve25519(identity)
+        return ed25519.ed25519_pk_to_curve25519(identity)
     except SignalError:
         raise SignalError("identity_pub_conversion_failed") from None
 

@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["signal_port"]):
     from msgpack import ExtType
     from vectors import recorded
 
-    from signal_port import double_ratchet, messages, operations, primitives, session
+    from signal_port import double_ratchet, messages, operations, primitives, ratchet_keys, session
     from signal_port.codec import atom
     from signal_port.errors import SignalError
     from signal_port.messages import Header
@@ -238,7 +238,7 @@ def sealed_again(stored: bytes, wire: bytes, dice: random.Random) -> bytes:
         )
         encrypted = encrypted_header(header_key, dice)
         message = wire[:1] + messages.encode_envelope(encrypted, body)
-        _, mac_key, _ = double_ratchet._message_keys(
+        _, mac_key, _ = ratchet_keys.message_keys(
             double_ratchet._find_message_key(state, encrypted)
         )
     except SignalError:

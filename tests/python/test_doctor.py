@@ -5,7 +5,7 @@ import sys
 import pytest
 from child import PACKAGE, code, python
 
-from signal_port import doctor, primitives, selftest, version
+from signal_port import doctor, known_answers, primitives, version
 from signal_port.requirements import PACKAGES, missing_requirement, remedy
 
 UNFIT_STATUS = 78
@@ -44,7 +44,7 @@ def test_a_doctor_finds_nothing_missing_here() -> None:
         name, _, lowest = package.partition(">=")
         assert told[name].endswith(f", {lowest} or later is needed")
         assert told[name][0].isdigit()
-    assert all(told[name] == "works" for name in selftest.KNOWN_ANSWERS)
+    assert all(told[name] == "works" for name in known_answers.KNOWN_ANSWERS)
 
 
 @pytest.mark.parametrize("module", PACKAGES)

@@ -60,9 +60,7 @@ def test_a_responder_s_first_session(parties: Parties) -> None:
 
 def test_sessions_of_a_conversation(parties: Parties) -> None:
     alice, bob = map(told, conversation(parties))
-    assert (
-        alice["stage"] == bob["stage"] == "has received; which side began cannot be told any more"
-    )
+    assert alice["stage"] == bob["stage"] == "has received; nothing shows any more which side began"
     assert (alice["next message to send"], alice["previous sending chain"]) == ("0", "4 messages")
     assert (bob["next message to send"], bob["next message to receive"]) == ("1", "4")
     assert bob["skipped message keys"] == "2 of 96"
@@ -87,8 +85,8 @@ def test_a_session_of_a_static_key_is_known_by_its_size() -> None:
     assert len(session) == 64
     facts = told(session)
     assert facts["size"] == "64 bytes"
-    assert facts["kind"].startswith(
-        "by its size a static-key session, as of the NIF's releases 0.1 and 0.2"
+    assert facts["kind"] == (
+        "static-key session of the NIF's releases 0.1 and 0.2, judged by its size alone"
     )
 
 
@@ -175,7 +173,7 @@ def refused(path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> s
     assert inspect_session.main([str(path)]) == DATA_STATUS
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
-    return printed.err.removeprefix(f"signal-port: {path} is no session: ").strip()
+    return printed.err.removeprefix(f"signal-port: {path} is not a session: ").strip()
 
 
 @pytest.mark.parametrize("size", [0, 63, 65, 7739])
@@ -183,7 +181,7 @@ def test_a_file_of_another_size_is_no_session(
     size: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sentence = refused(tmp_path / "file", bytes(size), capsys)
-    assert sentence == f"it has {size} bytes, and a session has 7740, one of a static key 64"
+    assert sentence == (f"it has {size} bytes, but a session has 7740 and a static-key session 64")
 
 
 def test_a_longer_file_is_no_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,7 +194,7 @@ def test_a_file_with_another_begin_is_no_session(
 ) -> None:
     content = blob.replaced(parties.alice, field, bytes(blob.FIELDS[field][1]))
     sentence = refused(tmp_path / "file", content, capsys)
-    assert sentence == "it does not begin with the magic number, version and size of one"
+    assert sentence == "it does not begin with a session's magic number, version and size"
 
 
 def test_a_file_without_end_is_not_read_to_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusal import refused
 
-from signal_port import primitives
+from signal_port import ed25519, primitives
 
 RFC7748: dict[str, Any] = vectors.known("rfc7748.json")
 SMALL_ORDER = sorted(edwards.small_order_encodings())
@@ -38,7 +38,7 @@ def secret_key(seed: bytes) -> bytes:
 
 
 def scalar_of(seed: bytes) -> int:
-    clamped = primitives.ed25519_sk_to_curve25519(seed + bytes(32))
+    clamped = ed25519.ed25519_sk_to_curve25519(seed + bytes(32))
     return int.from_bytes(clamped, "little")
 
 
@@ -151,15 +151,14 @@ def test_fresh_x25519_pairs_differ() -> None:
 def test_sign_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
     assert (
-        primitives.sign_data(given["seed"] + given["public"], given["message"])
-        == given["signature"]
+        ed25519.sign_data(given["seed"] + given["public"], given["message"]) == given["signature"]
     )
 
 
 @pytest.mark.parametrize("case", cases("rfc8032.json"))
 def test_verify_known_answer(case: dict[str, Any]) -> None:
     given = decoded(case)
-    assert primitives.verify_signature(given["public"], given["message"], given["signature"])
+    assert ed25519.verify_signature(given["public"], given["message"], given["signature"])
 
 
 def test_a_fresh_ed25519_secret_is_its_seed_and_its_public_key() -> None:
@@ -172,7 +171,7 @@ def test_a_fresh_ed25519_secret_is_its_seed_and_its_public_key() -> None:
 @pytest.mark.parametrize("size", [0, 32, 63, 65])
 def test_sign_refuses_a_wrong_size(size: int) -> None:
     with refused("invalid_private_key"):
-        primitives.sign_data(bytes(size), b"")
+        ed25519.sign_data(bytes(size), b"")
 
 
 @pytest.mark.parametrize("byte", [32, 63])
@@ -180,7 +179,7 @@ def test_sign_refuses_a_public_half_that_is_not_the_seed_s(byte: int) -> None:
     secret = bytearray(primitives.generate_ed25519_keypair()[1])
     secret[byte] ^= 1
     with refused("signing_failed"):
-        primitives.sign_data(bytes(secret), b"")
+        ed25519.sign_data(bytes(secret), b"")
 
 
 # --- Ed25519: verifying ---
@@ -192,35 +191,35 @@ def test_one_flipped_bit_of_key_or_signature_is_refused(
     message: bytes, place: int, bit: int
 ) -> None:
     public, secret = primitives.generate_ed25519_keypair()
-    forged = bytearray(public + primitives.sign_data(secret, message))
+    forged = bytearray(public + ed25519.sign_data(secret, message))
     forged[place] ^= 1 << bit
-    assert not primitives.verify_signature(bytes(forged[:32]), message, bytes(forged[32:]))
+    assert not ed25519.verify_signature(bytes(forged[:32]), message, bytes(forged[32:]))
 
 
 def test_another_message_is_refused() -> None:
     public, secret = primitives.generate_ed25519_keypair()
-    assert not primitives.verify_signature(public, b"another", primitives.sign_data(secret, b"one"))
+    assert not ed25519.verify_signature(public, b"another", ed25519.sign_data(secret, b"one"))
 
 
 @pytest.mark.parametrize("size", NO_KEY_SIZES)
 def test_verify_refuses_a_wrong_size_of_the_key_before_that_of_the_signature(size: int) -> None:
     with refused("invalid_public_key"):
-        primitives.verify_signature(bytes(size), b"", b"")
+        ed25519.verify_signature(bytes(size), b"", b"")
 
 
 @pytest.mark.parametrize("size", [0, 32, 63, 65])
 def test_verify_refuses_a_wrong_size_of_the_signature(size: int) -> None:
     with refused("invalid_signature"):
-        primitives.verify_signature(bytes(32), b"", bytes(size))
+        ed25519.verify_signature(bytes(32), b"", bytes(size))
 
 
 def test_a_signature_with_s_not_reduced_is_refused() -> None:
     public, secret = primitives.generate_ed25519_keypair()
-    signature = primitives.sign_data(secret, b"message")
+    signature = ed25519.sign_data(secret, b"message")
     scalar = int.from_bytes(signature[32:], "little") + edwards.L
     malleable = signature[:32] + scalar.to_bytes(32, "little")
     assert edwards.plain_verify(public, b"message", malleable)
-    assert not primitives.verify_signature(public, b"message", malleable)
+    assert not ed25519.verify_signature(public, b"message", malleable)
 
 
 def test_there_are_fourteen_small_order_encodings() -> None:
@@ -234,7 +233,7 @@ def test_a_small_order_public_key_is_refused_though_the_equation_holds(public: b
     message = next(m for m in messages() if edwards.challenge(commitment, public, m) % 8 == 0)
     signature = commitment + scalar.to_bytes(32, "little")
     assert edwards.plain_verify(public, message, signature)
-    assert not primitives.verify_signature(public, message, signature)
+    assert not ed25519.verify_signature(public, message, signature)
 
 
 @pytest.mark.parametrize("commitment", SMALL_ORDER, ids=bytes.hex)
@@ -242,7 +241,7 @@ def test_a_small_order_commitment_is_refused(commitment: bytes) -> None:
     secret = secret_key(b"\x07" * 32)
     public = secret[32:]
     scalar = edwards.challenge(commitment, public, b"message") * scalar_of(secret[:32]) % edwards.L
-    assert not primitives.verify_signature(
+    assert not ed25519.verify_signature(
         public, b"message", commitment + scalar.to_bytes(32, "little")
     )
 
@@ -255,13 +254,13 @@ def test_a_neutral_commitment_is_refused_though_the_equation_holds() -> None:
     )
     signature = commitment + scalar.to_bytes(32, "little")
     assert edwards.plain_verify(secret[32:], b"message", signature)
-    assert not primitives.verify_signature(secret[32:], b"message", signature)
+    assert not ed25519.verify_signature(secret[32:], b"message", signature)
 
 
 @pytest.mark.parametrize("y", NOT_CANONICAL)
 def test_a_public_key_that_is_not_canonical_is_refused(y: int) -> None:
     public = y.to_bytes(32, "little")
-    assert not primitives.verify_signature(
+    assert not ed25519.verify_signature(
         public, b"", edwards.compress(edwards.BASE) + (1).to_bytes(32, "little")
     )
 
@@ -274,7 +273,7 @@ def test_a_mixed_order_key_verifies_where_the_equation_holds(torsion: edwards.Po
     commitment = edwards.compress(edwards.multiply(nonce, edwards.BASE))
     message = next(m for m in messages() if edwards.challenge(commitment, public, m) % 8 == 0)
     scalar = (nonce + edwards.challenge(commitment, public, message) * scalar_of(seed)) % edwards.L
-    assert primitives.verify_signature(public, message, commitment + scalar.to_bytes(32, "little"))
+    assert ed25519.verify_signature(public, message, commitment + scalar.to_bytes(32, "little"))
 
 
 def messages() -> Any:
@@ -286,8 +285,8 @@ def messages() -> Any:
 
 def test_both_halves_of_a_converted_pair_belong_together() -> None:
     public, secret = primitives.generate_ed25519_keypair()
-    private = primitives.ed25519_sk_to_curve25519(secret)
-    converted = primitives.ed25519_pk_to_curve25519(public)
+    private = ed25519.ed25519_sk_to_curve25519(secret)
+    converted = ed25519.ed25519_pk_to_curve25519(public)
     assert primitives.x25519(private, b"\x09" + bytes(31)) == converted
 
 
@@ -295,9 +294,7 @@ def test_both_halves_of_a_converted_pair_belong_together() -> None:
 @given(scalar=st.integers(1, edwards.L - 1))
 def test_a_point_of_the_subgroup_is_converted(scalar: int) -> None:
     point = edwards.multiply(scalar, edwards.BASE)
-    assert primitives.ed25519_pk_to_curve25519(edwards.compress(point)) == edwards.to_montgomery(
-        point
-    )
+    assert ed25519.ed25519_pk_to_curve25519(edwards.compress(point)) == edwards.to_montgomery(point)
 
 
 @settings(max_examples=40)
@@ -311,49 +308,49 @@ def test_any_other_32_bytes_are_not_converted(encoding: bytes) -> None:
     ):
         return
     with refused("conversion_failed"):
-        primitives.ed25519_pk_to_curve25519(encoding)
+        ed25519.ed25519_pk_to_curve25519(encoding)
 
 
 @pytest.mark.parametrize("torsion", TORSION)
 def test_a_mixed_order_key_is_not_converted(torsion: edwards.Point) -> None:
     mixed = edwards.compress(edwards.add(edwards.multiply(12345, edwards.BASE), torsion))
     with refused("conversion_failed"):
-        primitives.ed25519_pk_to_curve25519(mixed)
+        ed25519.ed25519_pk_to_curve25519(mixed)
 
 
 @pytest.mark.parametrize("public", SMALL_ORDER, ids=bytes.hex)
 def test_a_small_order_key_is_not_converted(public: bytes) -> None:
     with refused("conversion_failed"):
-        primitives.ed25519_pk_to_curve25519(public)
+        ed25519.ed25519_pk_to_curve25519(public)
 
 
 @pytest.mark.parametrize("y", NOT_CANONICAL)
 def test_a_key_that_is_not_canonical_is_not_converted(y: int) -> None:
     with refused("conversion_failed"):
-        primitives.ed25519_pk_to_curve25519(y.to_bytes(32, "little"))
+        ed25519.ed25519_pk_to_curve25519(y.to_bytes(32, "little"))
 
 
 @pytest.mark.parametrize("size", NO_KEY_SIZES)
 def test_conversion_refuses_a_wrong_size_of_the_public_key(size: int) -> None:
     with refused("invalid_public_key_size"):
-        primitives.ed25519_pk_to_curve25519(bytes(size))
+        ed25519.ed25519_pk_to_curve25519(bytes(size))
 
 
 @pytest.mark.parametrize("size", [0, 32, 63, 65])
 def test_conversion_refuses_a_wrong_size_of_the_secret_key(size: int) -> None:
     with refused("invalid_secret_key_size"):
-        primitives.ed25519_sk_to_curve25519(bytes(size))
+        ed25519.ed25519_sk_to_curve25519(bytes(size))
 
 
 def test_only_the_seed_of_a_secret_key_is_converted() -> None:
-    converted = primitives.ed25519_sk_to_curve25519(bytes(64))
-    assert primitives.ed25519_sk_to_curve25519(bytes(32) + b"\x01" * 32) == converted
+    converted = ed25519.ed25519_sk_to_curve25519(bytes(64))
+    assert ed25519.ed25519_sk_to_curve25519(bytes(32) + b"\x01" * 32) == converted
 
 
 @settings(max_examples=20)
 @given(seed=st.binary(min_size=32, max_size=32))
 def test_a_converted_secret_is_clamped(seed: bytes) -> None:
-    scalar = int.from_bytes(primitives.ed25519_sk_to_curve25519(seed + bytes(32)), "little")
+    scalar = int.from_bytes(ed25519.ed25519_sk_to_curve25519(seed + bytes(32)), "little")
     assert scalar % 8 == 0
     assert scalar >> 254 == 1
 

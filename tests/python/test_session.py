@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parties import Parties
 from refusal import refused
 
-from signal_port import double_ratchet, primitives, session
+from signal_port import double_ratchet, ed25519, primitives, session
 
 KEY_A, KEY_B, MESSAGE_KEY = b"a" * 32, b"b" * 32, b"m" * 32
 SLICES = {
@@ -68,7 +68,7 @@ def test_the_initiator_s_first_session(parties: Parties) -> None:
         blob.field(alice, "ratchet public key"),
     )
     local, remote = map(
-        primitives.ed25519_pk_to_curve25519, (parties.alice_identity, parties.bob_identity)
+        ed25519.ed25519_pk_to_curve25519, (parties.alice_identity, parties.bob_identity)
     )
     keys = primitives.hkdf_sha256(
         primitives.x25519(private, remote), parties.secret[:32], b"DR-RK", 96
@@ -99,14 +99,14 @@ def test_the_initiator_s_first_session(parties: Parties) -> None:
 
 def test_the_responder_s_first_session(parties: Parties) -> None:
     local, remote = map(
-        primitives.ed25519_pk_to_curve25519, (parties.bob_identity, parties.alice_identity)
+        ed25519.ed25519_pk_to_curve25519, (parties.bob_identity, parties.alice_identity)
     )
     expected = {
         "magic": b"1SRD",
         "version": b"\x01\x00",
         "size": b"\x3c\x1e",
         "root key": parties.secret[:32],
-        "ratchet private key": primitives.ed25519_sk_to_curve25519(parties.bob_secret),
+        "ratchet private key": ed25519.ed25519_sk_to_curve25519(parties.bob_secret),
         "ratchet public key": local,
         "local identity": local,
         "remote identity": remote,

@@ -6,7 +6,7 @@ import hmac
 import pytest
 from refusal import refused
 
-from signal_port import primitives, x3dh
+from signal_port import ed25519, primitives, x3dh
 
 ALICE, ALICE_SECRET = primitives.generate_ed25519_keypair()
 BOB, BOB_SECRET = primitives.generate_ed25519_keypair()
@@ -28,7 +28,7 @@ def derived(*secrets: bytes) -> bytes:
 
 
 def bundle_signed(signed_pre_key: bytes, one_time: bytes = b"") -> bytes:
-    return BOB + signed_pre_key + primitives.sign_data(BOB_SECRET, signed_pre_key) + one_time
+    return BOB + signed_pre_key + ed25519.sign_data(BOB_SECRET, signed_pre_key) + one_time
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_two_agreements_have_two_secrets() -> None:
 
 def test_the_secret_is_derived_as_the_contract_says() -> None:
     secret, ephemeral = x3dh.initiate(ALICE_SECRET, BUNDLE + ONE_TIME)
-    alice = primitives.ed25519_pk_to_curve25519(ALICE)
-    bob = primitives.ed25519_sk_to_curve25519(BOB_SECRET)
+    alice = ed25519.ed25519_pk_to_curve25519(ALICE)
+    bob = ed25519.ed25519_sk_to_curve25519(BOB_SECRET)
     assert secret == derived(
         primitives.x25519(SIGNED_PRIVATE, alice),
         primitives.x25519(bob, ephemeral),
@@ -69,7 +69,7 @@ def test_only_the_seed_of_an_identity_counts() -> None:
 
 
 def test_a_signed_pre_key_is_signed_and_belongs_together() -> None:
-    assert primitives.verify_signature(BOB, SIGNED, SIGNATURE)
+    assert ed25519.verify_signature(BOB, SIGNED, SIGNATURE)
     assert primitives.x25519(SIGNED_PRIVATE, b"\x09" + bytes(31)) == SIGNED
 
 
