@@ -1,178 +1,134 @@
-"""What the port is asked to reach, and what a result says to it.
+"""What the port is asked to reach, and what a result says about it.
 
-A goal for one caller is in echoes: the median of the C program that answers the same bytes, in the same cell of the
-same run, is 1. So it holds on machines of any speed. The other goals are plain figures of a reference machine.
+A goal names a figure of every round and a limit. Most compare two engines of the same run, round by
+round, so they mean the same on machines of any speed. The median of the rounds decides; how many
+rounds reach the goal shows whether that could be chance. Lateness compares p99 with p99.
+
+The echo is a unit only for calls that are nearly all trip: what such a call costs is the bridge's.
+Calls that do work are measured against the NIF, which does the same work.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
-Result = dict[str, Any]
-Cell = dict[str, Any]
+from labels import label
+from results import Figure, Key, Results, figure_of
 
-
-class Echoes(NamedTuple):
-    """A time in units of the echo."""
-
-    goal: float
-    nif: float | None  # what the NIF took on the reference machine
-
-
-IN_ECHOES: dict[tuple[str, int | None], Echoes] = {  # by case and size
-    ("sha256", 64): Echoes(1.6, 0.24),
-    ("aes_gcm_encrypt", 64): Echoes(1.8, 0.29),
-    ("aes_gcm_encrypt", 65536): Echoes(6, 3.9),
-    ("generate_curve25519_keypair", None): Echoes(4.8, 3.3),
-    ("sign_data", 64): Echoes(6.6, 2.7),
-    ("verify_signature", 64): Echoes(9.3, 7.2),
-    ("process_pre_key_bundle, known identity", None): Echoes(29, 19.6),
-    ("process_pre_key_bundle, new identity", None): Echoes(38, None),
-    ("process_pre_key_bundle_bob, known identity", None): Echoes(22, 13.2),
-    ("process_pre_key_bundle_bob, new identity", None): Echoes(30, None),
-    ("dr_init, known identities", None): Echoes(9.5, 11.8),
-    ("dr_encrypt", 64): Echoes(5.5, 2.1),
-    ("dr_decrypt, in the chain", 64): Echoes(5.5, 2.1),
-    ("dr_decrypt, ratchet step", None): Echoes(22, 10.7),
-}
-PER_SECOND = {
-    ("sha256", 64, 128): 90_000,
-    ("dr_encrypt", 64, 32): 20_000,
-}  # by case, size and callers
+BUNDLE = "process_pre_key_bundle, known identity"
+LOAD = "process_pre_key_bundle"  # of the lateness section
 LARGE = ("aes_gcm_encrypt", 16 * 2**20)
-LARGE_MB_PER_SECOND = 250
-TIMER_P99_MS = 10  # beside BUNDLE
-FIRST_ANSWER_MS = 250
-WORKER_MIB = 32
-BUNDLE = "process_pre_key_bundle"
-BUNDLE_CALLERS = 32
-BUNDLE_OF_NIF = 0.7  # calls a second, of the NIF's
-SMALL = ("sha256", 64)
-FASTER_THAN_ERLPORT = 2.5  # one caller's median of SMALL
-ERLPORT_CALLERS = 128
-MORE_THAN_ERLPORT = 7  # calls a second of SMALL
+ERLPORT_OPERATIONS = ("sha256", "sha512", "hmac_sha256", "aes_gcm_encrypt", "sign_data")
+
+
+class Goal(NamedTuple):
+    """A limit for the median of a figure."""
+
+    name: str
+    limit: float
+    unit: str
+    at_most: bool
+    rounds: Callable[[Results], list[float]]
+
+    @property
+    def wanted(self) -> str:
+        """Return the limit in words."""
+        return f"{'at most' if self.at_most else 'at least'} {self.limit:,g} {self.unit}"
+
+    def reached_by(self, value: float) -> bool:
+        """Tell whether a value is within the limit."""
+        return value <= self.limit if self.at_most else value >= self.limit
 
 
 class Verdict(NamedTuple):
-    """A goal, and whether it is met: None where the run has no figure for it."""
+    """A goal, and what was measured: None if the result has no figure for it."""
 
-    goal: str
-    measured: float | None
-    wanted: str
-    met: bool | None
+    goal: Goal
+    measured: Figure | None = None
+    rounds: int = 0
+    rounds_reached: int = 0
 
-
-def verdicts(result: Result) -> list[Verdict]:
-    """Return what the result says to each goal; goals against an engine that did not run are left out."""
-    return [
-        *_of_one_caller(result),
-        *_of_many_callers(result),
-        *_of_the_rest(result),
-        *_against_erlport(result),
-    ]
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the median meets the goal; None if nothing was measured."""
+        return self.goal.reached_by(self.measured.median) if self.measured else None
 
 
-def label(case: str, size: int | None) -> str:
-    """Return a case and its size for people."""
-    return case if size is None else f"{case}, {bytes_for_people(size)}"
+def verdicts(results: Results) -> list[Verdict]:
+    """Return what the results say about each goal."""
+    return [verdict(goal, goal.rounds(results)) for goal in GOALS]
 
 
-def bytes_for_people(size: int) -> str:
-    """Return a number of bytes in the largest unit that leaves it whole."""
-    for unit, factor in (("MiB", 2**20), ("KiB", 2**10)):
-        if size and size % factor == 0:
-            return f"{size // factor} {unit}"
-    return f"{size} B"
+def verdict(goal: Goal, rounds: list[float]) -> Verdict:
+    """Return what the rounds of a goal's figure say about it."""
+    if not rounds:
+        return Verdict(goal)
+    return Verdict(goal, figure_of(rounds), len(rounds), sum(map(goal.reached_by, rounds)))
 
 
-def find(
-    cells: list[Cell], case: str, size: int | None, engine: str, callers: int | None = None
-) -> Cell:
-    """Return the cell of these, or an empty one; only cells of many callers have `callers`."""
-    for cell in cells:
-        if (cell["case"], cell["size"], cell["engine"], cell.get("callers")) == (
-            case,
-            size,
-            engine,
-            callers,
-        ):
-            return cell
-    return {}
+def summary(found: list[Verdict]) -> str:
+    """Return in one sentence how many goals are met."""
+    met, missed, unknown = ([one.met for one in found].count(it) for it in (True, False, None))
+    if met == len(found):
+        return f"All {met} goals are met."
+    return f"Of {len(found)} goals {met} are met, {missed} are missed, {unknown} were not measured."
 
 
-def ratio(above: float | None, below: float | None) -> float | None:
-    """Return the quotient of two figures, None where one of them is missing."""
-    return above / below if above is not None and below else None
+# --- Figures of a round ---
 
 
-def in_echoes(cells: list[Cell], case: str, size: int | None, engine: str) -> float | None:
-    """Return an engine's median in units of the echo's in the same cell."""
-    time, echo = (find(cells, case, size, name).get("p50") for name in (engine, "echo"))
-    return ratio(time, echo)
+def _ratio(above: Key, below: Key) -> Callable[[Results], list[float]]:
+    return lambda results: results.ratios(above, below)
 
 
-def _of_one_caller(result: Result) -> Iterator[Verdict]:
-    cells = result.get("one_caller", [])
-    for (case, size), echoes in IN_ECHOES.items():
-        yield _at_most(
-            f"{label(case, size)}, one caller",
-            in_echoes(cells, case, size, "port"),
-            echoes.goal,
-            "echoes",
-        )
-    speed = ratio(LARGE[1], find(cells, *LARGE, "port").get("p50"))  # bytes a microsecond are MB/s
-    yield _at_least(f"{label(*LARGE)}, one caller", speed, LARGE_MB_PER_SECOND, "MB/s")
+def _rounds(key: Key) -> Callable[[Results], list[float]]:
+    return lambda results: results.cells[key].figures if key in results.cells else []
 
 
-def _of_many_callers(result: Result) -> Iterator[Verdict]:
-    cells = result.get("many_callers", [])
-    for (case, size, callers), wanted in PER_SECOND.items():
-        rate = find(cells, case, size, "port", callers).get("per_second")
-        yield _at_least(f"{label(case, size)}, {callers} callers", rate, wanted, "calls a second")
-    for nif in cells:
-        if (nif["operation"], nif["callers"], nif["engine"]) == (BUNDLE, BUNDLE_CALLERS, "nif"):
-            port = find(cells, nif["case"], nif["size"], "port", BUNDLE_CALLERS)
-            part = ratio(port.get("per_second"), nif["per_second"])
-            goal = f"{label(nif['case'], nif['size'])}, {BUNDLE_CALLERS} callers"
-            yield _at_least(goal, part, BUNDLE_OF_NIF, "of the NIF's calls a second")
+def _large_mb_per_second(results: Results) -> list[float]:
+    times = _rounds(Key("one_caller", *LARGE, "port"))(results)
+    return [LARGE[1] / time for time in times]  # bytes a microsecond are MB/s
 
 
-def _of_the_rest(result: Result) -> Iterator[Verdict]:
-    cells = result.get("lateness", [])
-    late = [cell["p99_ms"] for cell in cells if (cell["load"], cell["engine"]) == (BUNDLE, "port")]
-    yield _at_most(f"p99 of a timer beside {BUNDLE}", max(late, default=None), TIMER_P99_MS, "ms")
-    yield _at_most(
-        "first answer", result.get("start", {}).get("first_answer_ms"), FIRST_ANSWER_MS, "ms"
-    )
-    workers = result.get("memory", {}).get("workers_mib", [])
-    yield _at_most("memory of the largest worker", max(workers, default=None), WORKER_MIB, "MiB")
+def _workers_mib(results: Results) -> list[float]:
+    """The memory of the largest worker, of each file."""
+    at_rest = [memory.get("before", {}).get("workers_mib", []) for memory in results.memory]
+    return [max(workers) for workers in at_rest if workers]
 
 
-def _against_erlport(result: Result) -> Iterator[Verdict]:
-    cells = result.get("one_caller", [])
-    if erlport := find(cells, *SMALL, "erlport"):
-        times = ratio(erlport["p50"], find(cells, *SMALL, "port").get("p50"))
-        yield _at_least(
-            f"{label(*SMALL)}, one caller", times, FASTER_THAN_ERLPORT, "times faster than erlport"
-        )
-    cells = result.get("many_callers", [])
-    if erlport := find(cells, *SMALL, "erlport", ERLPORT_CALLERS):
-        times = ratio(
-            find(cells, *SMALL, "port", ERLPORT_CALLERS).get("per_second"), erlport["per_second"]
-        )
-        goal = f"{label(*SMALL)}, {ERLPORT_CALLERS} callers"
-        yield _at_least(goal, times, MORE_THAN_ERLPORT, "times erlport's calls a second")
+# --- The goals ---
 
 
-def _at_most(goal: str, measured: float | None, limit: float, unit: str) -> Verdict:
-    return Verdict(
-        goal, measured, f"at most {limit:,} {unit}", None if measured is None else measured <= limit
-    )
+def _time(case: str, size: int | None, other: str, limit: float, unit: str) -> Goal:
+    """The port's time for one caller is at most that in units of another engine's."""
+    key = Key("one_caller", case, size, "port")
+    ratio = _ratio(key, key._replace(engine=other))
+    return Goal(f"{label(case, size)}, one caller", limit, unit, True, ratio)
 
 
-def _at_least(goal: str, measured: float | None, limit: float, unit: str) -> Verdict:
-    return Verdict(
-        goal,
-        measured,
-        f"at least {limit:,} {unit}",
-        None if measured is None else measured >= limit,
-    )
+def _rate(case: str, size: int | None, callers: int, other: str, limit: float, unit: str) -> Goal:
+    """The port's calls a second are at least that in units of another engine's."""
+    key = Key("many_callers", case, size, "port", callers)
+    ratio = _ratio(key, key._replace(engine=other))
+    name = label(case, size).replace(LOAD, "X3DH")
+    return Goal(f"{name}, {callers} callers", limit, unit, False, ratio)
+
+
+_TIMER = "p99 of a timer, 8 callers of X3DH"
+_LATE = Key("lateness", LOAD, None, "port", 8)
+_LATENESS = _ratio(_LATE._replace(engine="nif"), _LATE)
+_MANY = Key("many_callers", "sha256", 64, "port", 128)
+GOALS = (
+    _time("sha256", 64, "echo", 1.6, "echoes"),
+    _time("aes_gcm_encrypt", 64, "echo", 1.8, "echoes"),
+    _time("dr_encrypt", 64, "nif", 5, "times the NIF's time"),
+    _rate("dr_encrypt", 64, 32, "nif", 0.3, "of the NIF's calls a second"),
+    _rate(BUNDLE, None, 32, "nif", 0.55, "of the NIF's calls a second"),
+    Goal(_TIMER, 200, "times less late than the NIF", False, _LATENESS),
+    Goal(_TIMER, 10, "ms late", True, _rounds(_LATE)),
+    *(_time(one, 64, "erlport", 1, "times erlport's time") for one in ERLPORT_OPERATIONS),
+    _rate("sha256", 64, 128, "erlport", 3, "times erlport's calls a second"),
+    Goal("sha256, 64 B, 128 callers", 90_000, "calls a second", False, _rounds(_MANY)),
+    Goal(f"{label(*LARGE)}, one caller", 250, "MB/s", False, _large_mb_per_second),
+    Goal("first answer", 250, "ms", True, lambda results: results.start),
+    Goal("memory of the largest worker", 32, "MiB", True, _workers_mib),
+)

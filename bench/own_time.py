@@ -1,9 +1,10 @@
 """Python's own time for an operation: no port, no codec, no Erlang in what is measured.
 
-Reads the frames that a worker reads, each with a number of calls for a tag; performs the operation that many times, and
-writes the nanoseconds of each as 8 bytes, in one frame.
+It reads the frames that a worker reads, each with a number of calls for a tag. It performs the
+operation that many times and writes the nanoseconds of each as 8 bytes, all in one frame.
 """
 
+import os
 import sys
 from time import perf_counter_ns
 
@@ -13,7 +14,7 @@ from signal_port import codec, frame, operations
 def main() -> None:
     """Serve standard input until it ends."""
     unpacker = frame.Unpacker()
-    while data := sys.stdin.buffer.raw.read(65536):
+    while data := os.read(sys.stdin.fileno(), 65536):
         for payload in unpacker.feed(data):
             reply = measure(payload)
             sys.stdout.buffer.write(frame.header(len(reply)) + reply)

@@ -1,24 +1,25 @@
-"""The pictures of one benchmark result, as SVG and as PNG, in the width of a page of README.md.
+"""The pictures of benchmark results as SVG, in the width of a page of README.md.
 
-A picture shows a part of the tables, never a figure of its own. The same result gives the same bytes of SVG, so that a
-picture in the repository changes only with its figures.
+A picture shows a part of the tables, never a figure of its own: the median of the rounds, and with
+a thin line or a pale band the least and the most of them. The same results give the same bytes, so
+that a picture in the repository changes only with its figures.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
-import matplotlib
-from goals import IN_ECHOES, Cell, Result, bytes_for_people, label
+from labels import ASKED_FIRST, WAYS, bytes_for_people, heading, in_order, label, number
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.figure import Figure as Sheet
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
-from report import WAYS, by, engines, figure, heading
+from matplotlib.ticker import FixedLocator, LogLocator
+from results import Cell, Key, Results, by
+from sheet import INK, logarithmic, save, titled
 
-LOOKS = {  # name and colour by engine; colours of Okabe and Ito, which the colour-blind can tell apart
+LOOKS = {  # name and colour by engine; colours of Okabe and Ito, for the colour-blind too
     "port": ("signal_port", "#0072b2"),
     "nif": ("libsignal_protocol_nif", "#d55e00"),
     "crypto": ("crypto of OTP (a NIF)", "#e69f00"),
@@ -30,102 +31,68 @@ LOOKS = {  # name and colour by engine; colours of Okabe and Ito, which the colo
     "port, in flight": ("", "#56b4e9"),
     "port, one by one": ("", "#9a9a9a"),
 }
-ASKED_FIRST = [key for key in IN_ECHOES if "new identity" not in key[0]]
 MANY = (
     *("sha256", "aes_gcm_encrypt", "sign_data"),
     *("process_pre_key_bundle, known identity", "dr_encrypt", "dr_decrypt, in the chain"),
 )
-WIDTH = 9.0  # inches of 72 pt; GitHub shows an SVG of it 864 pixels wide
-PNG_DPI = 200
-HEAD_HEIGHT = 0.85  # inches: title, line about the run, engines
 PANEL_HEIGHT = 1.85  # inches
 GAP = 1.0  # rows, between groups
-INK, PALE = "#222222", "#666666"
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "signal_port",  # the same names inside the file each time
-    "svg.fonttype": "path",  # letters look the same without the font
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.titleweight": "bold",
-    "axes.edgecolor": PALE,
-    "axes.labelcolor": PALE,
-    "xtick.color": PALE,
-    "ytick.color": INK,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-}
+
+Cells = dict[Key, Cell]
 
 
-def draw(result: Result, folder: Path) -> None:
-    """Write each picture that the result has figures for."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(STYLE):
-        for name, picture in PICTURES.items():
-            if sheet := picture(result):
-                sheet.savefig(folder / f"{name}.svg", metadata={"Date": None})
-                sheet.savefig(folder / f"{name}.png", dpi=PNG_DPI)
+def draw(results: Results, folder: Path, only: Collection[str] | None = None) -> None:
+    """Write each picture that the results have figures for, or only those of these names."""
+    for name, picture in PICTURES.items():
+        if only is None or name in only:
+            save(partial(picture, results), folder / f"{name}.svg")
 
 
 # --- The pictures ---
 
 
-def latency(result: Result) -> Figure | None:
+def latency(results: Results) -> Sheet | None:
     """Return the bars of one caller's latencies: the operations that people ask for first."""
-    cells = [cell for cell in result.get("one_caller", []) if cell["engine"] != "echo_as_long"]
+    cells = without(results.section("one_caller"), "echo_as_long")
     found = by(cells, "case", "size")
     groups = {two_lines(*key): found[key] for key in ASKED_FIRST if key in found}
-    title = "One call: median in microseconds, with p99 as a line"
-    return grouped(title, result, groups, 0.115, bar, "microseconds, logarithmic scale")
+    title = "One call: the median of the rounds in microseconds"
+    note = "microseconds, logarithmic scale: line = from the least round to the most; ~ noise"
+    return grouped(title, results, groups, 0.115, bar, note)
 
 
-def lateness(result: Result) -> Figure | None:
+def lateness(results: Results) -> Sheet | None:
     """Return how late a timer is, by load and engine."""
-    cells = result.get("lateness", [])
-    groups = {
-        two_lines(load or "nothing", size): group
-        for (load, size), group in by(cells, "load", "size").items()
-    }
+    cells = results.section("lateness")
+    groups = {two_lines(*key): group for key, group in by(cells, "case", "size").items()}
     title = "A timer of 1 ms beside the calls of 8 processes: how late it is"
-    note = "milliseconds late, logarithmic scale: dot = median, bar to p99, stroke = the latest; figures: p99 / latest"
-    return grouped(title, result, groups, 0.2, timer, note)
+    note = "milliseconds late, logarithmic scale: dot = median, bar to p99, stroke = the latest"
+    return grouped(title, results, groups, 0.2, timer, f"{note}; figures: p99 / latest")
 
 
-def throughput(result: Result) -> Figure | None:
+def throughput(results: Results) -> Sheet | None:
     """Return the lines of calls a second by the number of callers."""
-    found = by(result.get("many_callers", []), "case")
+    found = by(results.section("many_callers"), "case")
     groups = {case: found[case,] for case in MANY if (case,) in found}
-    return panels(
-        "Many callers: calls a second by the number of callers",
-        result,
-        groups,
-        "callers",
-        "per_second",
-    )
+    title = "Calls a second by the number of callers: median, and all rounds"
+    return panels(title, results, groups, "amount")
 
 
-def size(result: Result) -> Figure | None:
+def size(results: Results) -> Sheet | None:
     """Return the lines of latency by size, for each case that has several sizes."""
-    cells = [
-        cell for cell in result.get("one_caller", []) if cell["size"]
-    ]  # a logarithmic scale has no 0
-    title = "One call: median in microseconds by the size of its data"
-    return panels(title, result, with_several(cells, "size"), "size", "p50")
+    cells = {key: cell for key, cell in results.section("one_caller").items() if key.size}
+    title = "One call in microseconds by size: median, and all rounds"
+    return panels(title, results, with_several(cells, "size"), "size")
 
 
-def batch(result: Result) -> Figure | None:
-    """Return the lines of calls a second by the length of a batch, for each way to make the calls."""
-    title = "One caller with many calls to make: calls a second by their number"
-    groups = with_several(result.get("batches", []), "length")
-    return panels(title, result, groups, "length", "per_second", WAYS)
+def batch(results: Results) -> Sheet | None:
+    """Return the lines of calls a second by the length of a batch, for each way to call."""
+    title = "One caller with many calls to make: calls a second, and all rounds"
+    groups = with_several(results.section("batches"), "amount")
+    return panels(title, results, groups, "amount", WAYS)
 
 
-PICTURES: dict[str, Callable[[Result], Figure | None]] = {  # by file
+PICTURES: dict[str, Callable[[Results], Sheet | None]] = {  # by file
     "latency": latency,
     "throughput": throughput,
     "lateness": lateness,
@@ -139,7 +106,12 @@ def two_lines(case: str, size: int | None) -> str:
     return label(case, size).replace(", ", "\n", 1)
 
 
-def with_several(cells: list[Cell], field: str) -> dict[str, list[Cell]]:
+def without(cells: Cells, engine: str) -> Cells:
+    """Return the cells of all other engines."""
+    return {key: cell for key, cell in cells.items() if key.engine != engine}
+
+
+def with_several(cells: Cells, field: str) -> dict[str, Cells]:
     """Return the cells of those cases that have several values of a field."""
     return {
         case: group for (case,), group in by(cells, "case").items() if len(by(group, field)) > 1
@@ -151,25 +123,24 @@ def with_several(cells: list[Cell], field: str) -> dict[str, list[Cell]]:
 
 def grouped(
     title: str,
-    result: Result,
-    groups: dict[str, list[Cell]],
+    results: Results,
+    groups: dict[str, Cells],
     height: float,
-    draw_row: Callable[[Axes, float, Cell], None],
+    draw_row: Callable[[Axes, float, Key, Cell], None],
     note: str,
-) -> Figure | None:
-    """Return a sheet with a row for each cell, of that height in inches, and a gap after each group."""
-    cells = [cell for group in groups.values() for cell in group]
-    if not cells:
+) -> Sheet | None:
+    """Return a sheet with a row for each cell, of a height in inches, and a gap between groups."""
+    rows = sum(map(len, groups.values()))
+    if not rows:
         return None
-    sheet = new_sheet(
-        title, result, engines(cells), (len(cells) + GAP * len(groups)) * height + 0.5
-    )
+    engines = in_order(key.engine for group in groups.values() for key in group)
+    sheet = new_sheet(title, results, engines, (rows + GAP * len(groups)) * height + 0.5)
     axes = sheet.subplots()
     place, ticks = 0.0, {}
     for name, group in groups.items():
         ticks[place + (len(group) - 1) / 2] = name
-        for cell in sorted(group, key=lambda cell: engines(group).index(cell["engine"])):
-            draw_row(axes, place, cell)
+        for key in sorted(group, key=lambda key: engines.index(key.engine)):
+            draw_row(axes, place, key, group[key])
             place += 1
         place += GAP
     axes.set_yticks(list(ticks), list(ticks.values()))
@@ -183,44 +154,34 @@ def grouped(
     return sheet
 
 
-def bar(axes: Axes, place: float, cell: Cell) -> None:
-    """Draw one latency: a bar to the median, a line to p99, the median in figures."""
-    axes.barh(place, cell["p50"], height=0.86, color=colour(cell["engine"]))
-    axes.plot(
-        [cell["p50"], cell["p99"]], [place, place], color=INK, linewidth=0.7, solid_capstyle="butt"
-    )
-    note(axes, cell["p99"], place, figure(cell["p50"]), cell["engine"])
+def bar(axes: Axes, place: float, key: Key, cell: Cell) -> None:
+    """Draw one latency: a bar to the median, a line over the rounds, the median in figures."""
+    least, middle, most = figure = cell.figure
+    axes.barh(place, middle, height=0.86, color=colour(key.engine))
+    axes.plot([least, most], [place, place], color=INK, linewidth=0.7, solid_capstyle="butt")
+    text = ("~" if figure.noisy else "") + number(middle)
+    note(axes, most, place, text, key.engine)
 
 
-def timer(axes: Axes, place: float, cell: Cell) -> None:
+def timer(axes: Axes, place: float, key: Key, cell: Cell) -> None:
     """Draw one row of lateness, with p99 and the latest in figures."""
-    p50, p99, latest = (
-        max(cell[name], 0.01) for name in ("p50_ms", "p99_ms", "max_ms")
-    )  # 0 has no logarithm
-    shade = colour(cell["engine"])
+    exact = (cell.extra("p50") or 0, cell.figure.median, cell.extra("max") or 0)
+    p50, p99, latest = (max(time, 0.01) for time in exact)  # 0 has no logarithm
+    shade = colour(key.engine)
     axes.plot([p99, latest], [place, place], color=shade, linewidth=0.8)
-    axes.plot(
-        [p50, p99], [place, place], color=shade, linewidth=5, alpha=0.55, solid_capstyle="butt"
-    )
+    thick: dict[str, Any] = {"linewidth": 5, "alpha": 0.55, "solid_capstyle": "butt"}
+    axes.plot([p50, p99], [place, place], color=shade, **thick)
     axes.plot(p50, place, "o", color=shade, markersize=5)
     axes.plot(latest, place, "|", color=shade, markersize=7)
-    note(
-        axes, latest, place, f"{figure(cell['p99_ms'])} / {figure(cell['max_ms'])}", cell["engine"]
-    )
+    mark = "~" if cell.figure.noisy else ""
+    note(axes, latest, place, f"{mark}{number(exact[1])} / {number(exact[2])}", key.engine)
 
 
 def note(axes: Axes, x: float, y: float, text: str, engine: str) -> None:
     """Write figures to the right of a mark; the port's are bold."""
-    axes.annotate(
-        text,
-        (x, y),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        fontsize=6.3,
-        color=INK,
-        weight="bold" if engine == "port" else "normal",
-    )
+    look: dict[str, Any] = {"va": "center_baseline", "fontsize": 6.3, "color": INK}
+    look["weight"] = "bold" if engine == "port" else "normal"
+    axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", **look)
 
 
 # --- Panels ---
@@ -228,52 +189,46 @@ def note(axes: Axes, x: float, y: float, text: str, engine: str) -> None:
 
 def panels(
     title: str,
-    result: Result,
-    groups: dict[str, list[Cell]],
-    along: str,
-    value: str,
+    results: Results,
+    groups: dict[str, Cells],
+    along: Literal["amount", "size"],
     names: dict[str, str] | None = None,
-) -> Figure | None:
+) -> Sheet | None:
     """Return a sheet with a panel of lines for each group, all of one scale."""
     if not groups:
         return None
+    keys = [key for group in groups.values() for key in group]
     columns = {1: 1, 2: 2, 4: 2}.get(len(groups), 3)
     rows = ceil(len(groups) / columns)
-    cells = [cell for group in groups.values() for cell in group]
-    sheet = new_sheet(title, result, engines(cells), rows * PANEL_HEIGHT, names)
+    engines = in_order(key.engine for key in keys)
+    sheet = new_sheet(title, results, engines, rows * PANEL_HEIGHT, names)
     places = list(sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for axes in places[len(groups) :]:
         axes.remove()
     for axes, (case, group) in zip(places, groups.items()):
-        lines(axes, group, along, value)
-        axes.set_title(label(case, group[0]["size"] if along != "size" else None))
+        lines(axes, group, along)
+        axes.set_title(label(case, next(iter(group)).size if along != "size" else None))
         axes.tick_params(labelbottom=True)  # also where the panel below was removed
-        axes.xaxis.set_major_locator(FixedLocator(sorted({cell[along] for cell in cells})))
+        axes.xaxis.set_major_locator(FixedLocator(sorted({getattr(key, along) for key in keys})))
         if along == "size":
             axes.xaxis.set_major_formatter(lambda value, _: bytes_for_people(round(value)))
     return sheet
 
 
-def lines(axes: Axes, cells: list[Cell], along: str, value: str) -> None:
-    """Draw a line for each engine; the port's is thick and below, so that no other hides it or is hidden."""
-    for engine in engines(cells):
-        points = sorted((cell[along], cell[value]) for cell in cells if cell["engine"] == engine)
+def lines(axes: Axes, cells: Cells, along: str) -> None:
+    """Draw a line for each engine and a band over its rounds; the port's line is thick."""
+    for (engine,), group in by(cells, "engine").items():
+        points = sorted((getattr(key, along), *cell.figure) for key, cell in group.items())
+        places, least, middle, most = zip(*points)
         width = 2.6 if engine == "port" else 1.1
-        axes.plot(*zip(*points), "o-", color=colour(engine), linewidth=width, markersize=3)
+        axes.plot(places, middle, "o-", color=colour(engine), linewidth=width, markersize=3)
+        axes.fill_between(places, least, most, color=colour(engine), alpha=0.15, linewidth=0)
     logarithmic(axes, "x")
     logarithmic(axes, "y")
     axes.tick_params(axis="y", length=0)
 
 
-def logarithmic(axes: Axes, name: Literal["x", "y"]) -> None:
-    """Give an axis a logarithmic scale with plain numbers."""
-    axes.set(**{f"{name}scale": "log"})
-    axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    axis.set_minor_locator(NullLocator())
-
-
-# --- The sheet ---
+# --- The engines ---
 
 
 def colour(engine: str) -> str:
@@ -282,27 +237,13 @@ def colour(engine: str) -> str:
 
 
 def new_sheet(
-    title: str, result: Result, shown: list[str], height: float, names: dict[str, str] | None = None
-) -> Figure:
-    """Return an empty figure of that height in inches, below a title, a line about the run and the engines' colours."""
+    title: str,
+    results: Results,
+    engines: list[str],
+    height: float,
+    names: dict[str, str] | None = None,
+) -> Sheet:
+    """Return an empty sheet of a height in inches: title, a line about the run, the engines."""
     names = names or {engine: name for engine, (name, _) in LOOKS.items()}
-    whole = height + HEAD_HEIGHT
-    below = ConstrainedLayoutEngine(rect=(0, 0, 1, height / whole), w_pad=0.1)
-    sheet = Figure(figsize=(WIDTH, whole), layout=below)
-    line = heading(result)
-    sheet.text(0.012, 1 - 0.1 / whole, title, va="top", fontsize=13, weight="bold", color=INK)
-    sheet.text(
-        0.012, 1 - 0.39 / whole, line, va="top", fontsize=min(8, 1200 / len(line)), color=PALE
-    )  # it fits
-    handles = [Patch(color=colour(engine), label=names.get(engine, engine)) for engine in shown]
-    place = (0.012, 1 - 0.63 / whole)
-    look: dict[str, Any] = {
-        "frameon": False,
-        "fontsize": 7.5,
-        "handlelength": 1,
-        "handleheight": 0.9,
-        "borderpad": 0,
-    }
-    look |= {"loc": "upper left", "bbox_to_anchor": place, "borderaxespad": 0, "columnspacing": 1.2}
-    sheet.legend(handles=handles, ncols=len(handles), **look)
-    return sheet
+    handles = [Patch(color=colour(engine), label=names.get(engine, engine)) for engine in engines]
+    return titled(title, heading(results), handles, height)

@@ -1,8 +1,10 @@
-%% The engines that are measured side by side. An engine makes a call, or samples calls: how long each took.
+%% The engines that are measured side by side. This module knows how to start each and how to make a
+%% call with it. It knows no case and computes nothing.
 %%
-%% `port' is the door over the port; `nif' the NIF; `crypto' OTP's NIF; `echo' a C program that echoes a frame of 64 bytes,
-%% and `echo_as_long' the whole request, where the answer is as long; `erlport' another bridge to Python; `python' the
-%% operation alone, timed inside Python.
+%% `port': the application over the port. `nif': the NIF. `crypto': OTP's NIF. `echo': a C program
+%% that echoes a frame of 64 bytes. `echo_as_long': the same program echoes the whole request, for
+%% operations whose reply is as long. `erlport': another bridge to Python. `python': the operation
+%% alone, timed inside Python.
 -module(signal_port_bench_engines).
 
 -export([start/1, names/1, can/3, call/4, sample/5]).
@@ -11,18 +13,21 @@
 -type name() :: port | nif | crypto | echo | echo_as_long | erlport | python.
 -type engines() :: #{name() => term()}.
 
--define(WARM, 5).          % calls
--define(TIMEOUT, 600_000). % milliseconds
+-define(WARM_UP_CALLS, 5).
+-define(CHILD_VM_TIMEOUT, 600_000). % milliseconds
 
-%% @doc Starts what can be had here. The application runs over the port; a NIF is used after it was well in a child VM.
+%% @doc Starts every engine that this machine has. The application runs over the port. A NIF is used
+%% only if a child VM found it healthy.
 -spec start(#{echo | python | nif | erlport => string()}) -> engines().
 start(Paths) ->
     logger:set_primary_config(level, error),
     application:set_env(signal_port, backend, port),
     {ok, _} = application:ensure_all_started(signal_port),
-    maps:from_list([{port, ready} | [{Name, Engine} || Name <- [nif, crypto, echo, echo_as_long, erlport, python],
+    Others = [nif, crypto, echo, echo_as_long, erlport, python],
+    maps:from_list([{port, ready} | [{Name, Engine} || Name <- Others,
                                                        Engine <- start(Name, Paths)]]).
 
+%% A list of one engine, or an empty one.
 start(nif, Paths) ->
     _ = code:add_pathsa([Ebin || #{nif := Ebin} <- [Paths]]),
     {ok, Config} = signal_port_config:check([{backend, nif}]),
@@ -34,7 +39,7 @@ start(nif, Paths) ->
             []
     end;
 start(crypto, _Paths) ->
-    case signal_port_child_vm:run(signal_port_probe, crypto, [], ?TIMEOUT) of
+    case signal_port_child_vm:run(signal_port_probe, crypto, [], ?CHILD_VM_TIMEOUT) of
         {returned, {passed, _}} -> [ready];
         _ -> []
     end;
@@ -46,63 +51,76 @@ start(erlport, #{erlport := Folder, python := Python}) ->
             {ok, Instance} = python:start([{python, Python}, {python_path, "bench"}]),
             [Instance];
         {error, bad_directory} ->
-            io:format(standard_error, "ERLPORT is to be erlport's own folder, and ~ts has no ebin~n", [Folder]),
+            io:format(standard_error, "erlport is not measured: ERLPORT=~ts has no folder ebin. "
+                      "Give erlport's own folder.~n", [Folder]),
             []
     end;
 start(python, #{python := Python}) ->
-    Owner = spawn_link(fun() -> own(Python, ["bench/own_time.py"]) end),
-    [Owner];
+    [spawn_link(fun() -> serve_port(Python, ["bench/own_time.py"]) end)];
 start(_, _Paths) ->
     [].
 
+%% @doc Returns the names of the engines that were started.
 -spec names(engines()) -> [name()].
 names(Engines) ->
     maps:keys(Engines).
 
-%% @doc Whether an engine has an operation.
+%% @doc Returns whether an engine has an operation.
 -spec can(name(), atom(), engines()) -> boolean().
-can(nif, Operation, #{nif := Operations}) -> is_map_key(Operation, Operations);
-can(crypto, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, x25519, sign_data, verify_signature,
-                                                      generate_curve25519_keypair, generate_ed25519_keypair,
-                                                      aes_gcm_encrypt, aes_gcm_decrypt]);
-can(erlport, Operation, _) -> lists:member(Operation, [sha256, sha512, hmac_sha256, sign_data, aes_gcm_encrypt]);
-can(echo_as_long, Operation, _) -> lists:member(Operation, [aes_gcm_encrypt, aes_gcm_decrypt, encrypt_message,
-                                                            decrypt_message, dr_encrypt, dr_decrypt]);
-can(_, _, _) -> true.
+can(nif, Operation, #{nif := Operations}) ->
+    is_map_key(Operation, Operations);
+can(crypto, Operation, _) ->
+    lists:member(Operation, [sha256, sha512, hmac_sha256, x25519, sign_data, verify_signature,
+                             generate_curve25519_keypair, generate_ed25519_keypair,
+                             aes_gcm_encrypt, aes_gcm_decrypt]);
+can(erlport, Operation, _) ->
+    lists:member(Operation, [sha256, sha512, hmac_sha256, sign_data, aes_gcm_encrypt]);
+can(echo_as_long, Operation, _) ->
+    lists:member(Operation, [aes_gcm_encrypt, aes_gcm_decrypt, encrypt_message, decrypt_message,
+                             dr_encrypt, dr_decrypt]);
+can(_, _, _) ->
+    true.
 
-%% @doc Makes a call as a caller does. For those engines that callers can share.
+%% @doc Makes a call as a caller does. Only for engines that many callers can share.
 -spec call(port | nif | crypto | erlport, engines(), atom(), [term()]) -> term().
-call(port, _, Operation, Args) -> apply(signal_port, Operation, Args);
-call(nif, #{nif := Operations}, Operation, Args) -> apply(map_get(Operation, Operations), Operation, Args);
-call(crypto, _, Operation, Args) -> in_crypto(Operation, Args);
-call(erlport, #{erlport := Instance}, Operation, Args) -> python:call(Instance, in_erlport, Operation, Args).
+call(port, _, Operation, Args) ->
+    apply(signal_port, Operation, Args);
+call(nif, #{nif := Operations}, Operation, Args) ->
+    apply(map_get(Operation, Operations), Operation, Args);
+call(crypto, _, Operation, Args) ->
+    in_crypto(Operation, Args);
+call(erlport, #{erlport := Instance}, Operation, Args) ->
+    python:call(Instance, in_erlport, Operation, Args).
 
-%% @doc The nanoseconds that each of so many calls took. Runs in a process of its own, so that no sample pays for the
-%% memory of those before.
+%% @doc Returns the nanoseconds that each of so many calls took. It runs in a process of its own:
+%% no sample pays for the memory of earlier ones.
 -spec sample(name(), engines(), atom(), [term()], pos_integer()) -> [pos_integer()].
 sample(Name, Engines, Operation, Args, Count) ->
-    {Pid, Monitor} = spawn_monitor(fun() -> exit({times, times(Name, Engines, Operation, Args, Count)}) end),
+    {Pid, Monitor} = spawn_monitor(fun() ->
+        exit({times, times(Name, Engines, Operation, Args, Count)})
+    end),
     receive {'DOWN', Monitor, process, Pid, {times, Times}} -> Times end.
 
-times(python, #{python := Owner}, Operation, Args, Count) ->
-    Owner ! {ask, self(), [signal_port_codec:tag(Count) | signal_port_codec:request(Operation, Args)]},
-    receive {Owner, Times} -> [Time || <<Time:64>> <= Times] end;
+times(python, #{python := Server}, Operation, Args, Count) ->
+    Request = [signal_port_codec:tag(Count) | signal_port_codec:request(Operation, Args)],
+    Server ! {request, self(), Request},
+    receive {Server, Times} -> [Time || <<Time:64>> <= Times] end;
 times(echo, #{echo := Program}, _, _, Count) ->
-    times_echo(Program, binary:copy(<<0>>, 64), Count);
+    times_of_echo(Program, binary:copy(<<0>>, 64), Count);
 times(echo_as_long, #{echo_as_long := Program}, Operation, Args, Count) ->
-    times_echo(Program, signal_port_codec:request(Operation, Args), Count);
+    times_of_echo(Program, signal_port_codec:request(Operation, Args), Count);
 times(Name, Engines, Operation, Args, Count) ->
     times(fun() -> call(Name, Engines, Operation, Args) end, Count).
 
-times_echo(Program, Frame, Count) ->
+times_of_echo(Program, Frame, Count) ->
     Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio]),
     Call = fun() -> port_command(Port, Frame), receive {Port, {data, _}} -> ok end end,
-    Call(),  % has the program started
+    Call(),  % returns once the program has started
     times(Call, Count).
 
-%% A single call may be one whose arguments must be new to the worker: it has no call before it.
+%% A single call gets no warm-up: its arguments might have to be new to the worker.
 times(Call, Count) ->
-    _ = [Call() || Count > 1, _ <- lists:seq(1, min(Count, ?WARM))],
+    _ = [Call() || Count > 1, _ <- lists:seq(1, min(Count, ?WARM_UP_CALLS))],
     [time(Call) || _ <- lists:seq(1, Count)].
 
 time(Call) ->
@@ -110,27 +128,28 @@ time(Call) ->
     Call(),
     erlang:convert_time_unit(erlang:monotonic_time() - Begin, native, nanosecond).
 
-%% Owns a port for many askers, one after the other.
-own(Program, Args) ->
-    Port = open_port({spawn_executable, Program}, [{packet, 4}, binary, use_stdio, exit_status, {args, Args}]),
-    own(Port).
+%% Owns a port and serves one request after the other.
+serve_port(Program, Args) ->
+    Options = [{packet, 4}, binary, use_stdio, exit_status, {args, Args}],
+    serve_port(open_port({spawn_executable, Program}, Options)).
 
-own(Port) ->
+serve_port(Port) ->
     receive
-        {ask, From, Frame} ->
+        {request, From, Frame} ->
             port_command(Port, Frame),
             receive
                 {Port, {data, Reply}} -> From ! {self(), Reply};
                 {Port, {exit_status, Status}} -> exit({ended, Status})
             end
     end,
-    own(Port).
+    serve_port(Port).
 
 in_crypto(sha256, [Data]) -> crypto:hash(sha256, Data);
 in_crypto(sha512, [Data]) -> crypto:hash(sha512, Data);
 in_crypto(hmac_sha256, [Key, Data]) -> crypto:mac(hmac, sha256, Key, Data);
 in_crypto(x25519, [Private, Public]) -> crypto:compute_key(ecdh, Public, Private, x25519);
-in_crypto(sign_data, [<<Seed:32/binary, _/binary>>, Data]) -> crypto:sign(eddsa, none, Data, [Seed, ed25519]);
+in_crypto(sign_data, [<<Seed:32/binary, _/binary>>, Data]) ->
+    crypto:sign(eddsa, none, Data, [Seed, ed25519]);
 in_crypto(verify_signature, [Public, Data, Signature]) ->
     crypto:verify(eddsa, none, Data, Signature, [Public, ed25519]);
 in_crypto(generate_curve25519_keypair, []) -> crypto:generate_key(ecdh, x25519);

@@ -4,7 +4,7 @@
 #
 # NIF      the ebin folder of libsignal_protocol_nif, and
 # ERLPORT  the folder of erlport: engines that are measured beside the port
-# QUICK=1  takes under a minute and gives rough figures
+# QUICK=1  takes about a minute and gives rough figures
 # ONLY     measures only the operations whose names begin with this, for example dr_
 # RESULT   the file of the result; default _build/bench/result.json
 set -eu
@@ -20,6 +20,7 @@ if command -v cc > /dev/null; then
     cc -O2 -o $echo bench/echo.c
 fi
 [ ! -t 2 ] || export PROGRESS=yes
-OUT=$result ECHO=$echo PYTHON=$python \
+OUT=$folder/result.etf ECHO=$echo PYTHON=$python \
     erl -noshell -pa _build/default/lib/*/ebin $folder -s signal_port_bench main
+"$python" bench/convert.py $folder/result.etf "$result"
 "$python" bench/report.py "$result" --pictures $folder
