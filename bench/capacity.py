@@ -69,6 +69,7 @@ def main(arguments: list[str]) -> int:
     show(results, rate, loads, cores)
     if options.picture:
         draw(results, rate, loads, cores, options.picture)
+        print(f"{options.picture} shows how long calls wait by their rate.")
     return 0
 
 
@@ -142,7 +143,7 @@ def measured_cores(results: Results) -> int:
     """
     cores = results.facts[0].get("machine", {}).get("cores")
     if not isinstance(cores, int) or cores < 1:
-        raise ValueError("the result does not say how many cores its machine had")
+        raise ValueError("the result lacks the number of cores of its machine")
     return cores
 
 
@@ -214,14 +215,14 @@ def choices(rate: float, loads: list[Load], cores: int) -> Iterator[Hosts]:
 
 
 def show(results: Results, rate: float, loads: list[Load], cores: int) -> None:
-    """Print what the calls cost, what numbers of hosts give, and the answer in a sentence."""
+    """Print what the calls cost, what numbers of hosts give, and the result in a sentence."""
     console = new_console()
     console.print(heading(results), style="bold")
     for table in (costs_table(rate, loads), hosts_table(rate, loads, cores)):
         console.print()
         console.print(table)
     console.print()
-    for sentence in answer(rate, loads, cores):
+    for sentence in conclusion(rate, loads, cores):
         console.print(sentence, style="bold")
 
 
@@ -254,8 +255,8 @@ def hosts_table(rate: float, loads: list[Load], cores: int) -> Table:
     return table
 
 
-def answer(rate: float, loads: list[Load], cores: int) -> Iterator[str]:
-    """Yield the answer, and what to know about it."""
+def conclusion(rate: float, loads: list[Load], cores: int) -> Iterator[str]:
+    """Yield the result in a sentence, and what to know about it."""
     count = needed(rate, loads, cores)
     hosts = f"{count:,} hosts" if count > 1 else "1 host"
     yield (

@@ -5,7 +5,7 @@ A and B are files, or folders whose files are pooled.
 The rule. Two figures differ if their medians over the rounds are more than 5 % apart, and of all
 pairs of a round of A and a round of B at least 19 in 20 point the same way. (That is Mann and
 Whitney's U: between equal programs five rounds each point so in 1.6 % of the cases, seven in 0.2 %;
-the 5 % come on top.) Fewer than four rounds say nothing.
+the 5 % come on top.) Fewer than four rounds are too few.
 
 Rounds interleave the engines, so a figure is taken in units of the echo of the same cell and round,
 if both results have it: a slower machine is not a slower program.

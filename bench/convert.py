@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     source, target = map(Path, arguments)
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(to_json(plain(erlang.binary_to_term(source.read_bytes()))))
     return 0
 

@@ -1,10 +1,10 @@
-"""What the port is asked to reach, and what a result says about it.
+"""What the port is asked to reach, and whether a result reaches it.
 
 A goal names a figure of every round and a limit. Most compare two engines of the same run, round by
 round, so they mean the same on machines of any speed. The median of the rounds decides; how many
 rounds reach the goal shows whether that could be chance. Lateness compares p99 with p99.
 
-The echo is a unit only for calls that are nearly all trip: what such a call costs is the bridge's.
+The echo is a unit only for calls that are nearly all trip: their cost is the bridge's own.
 Calls that do work are measured against the NIF, which does the same work.
 """
 
@@ -54,12 +54,12 @@ class Verdict(NamedTuple):
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Return what the results say about each goal."""
+    """Return whether the results reach each goal."""
     return [verdict(goal, goal.rounds(results)) for goal in GOALS]
 
 
 def verdict(goal: Goal, rounds: list[float]) -> Verdict:
-    """Return what the rounds of a goal's figure say about it."""
+    """Return whether the rounds of a goal's figure reach it."""
     if not rounds:
         return Verdict(goal)
     return Verdict(goal, figure_of(rounds), len(rounds), sum(map(goal.reached_by, rounds)))

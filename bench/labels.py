@@ -30,8 +30,8 @@ ASKED_FIRST: tuple[tuple[str, int | None], ...] = (  # cases and sizes of the RE
     ("dr_decrypt, ratchet step", None),
 )
 KNOWN_IDENTITY = (
-    "Known identity: the worker has converted this contact's identity key before, and keeps the "
-    "last 4096. New identity: it has not. The NIF keeps none."
+    "Known identity: the worker converted this contact's identity key before; it keeps the last "
+    "4096. New identity: the worker meets it for the first time. The NIF keeps none."
 )
 
 
@@ -92,7 +92,7 @@ def in_full(figure: Figure | None) -> str:
 
 
 def heading(results: Results) -> str:
-    """Return a line that says what was measured, where and when."""
+    """Return a line on what was measured: machine, versions, date."""
     first, last = results.facts[0], results.facts[-1]
     machine, versions = first.get("machine", {}), _versions(results)
     parts = [

@@ -208,7 +208,7 @@ def panels(
     for axes, (case, group) in zip(places, groups.items()):
         lines(axes, group, along)
         axes.set_title(label(case, next(iter(group)).size if along != "size" else None))
-        axes.tick_params(labelbottom=True)  # also where the panel below was removed
+        axes.tick_params(labelbottom=True)  # also above a panel that was removed
         axes.xaxis.set_major_locator(FixedLocator(sorted({getattr(key, along) for key in keys})))
         if along == "size":
             axes.xaxis.set_major_formatter(lambda value, _: bytes_for_people(round(value)))

@@ -22,7 +22,7 @@ AMOUNTS = {  # by section: the column that tells cells of one case, size and eng
     "lateness": "callers",
 }
 RATES = ("many_callers", "batches")  # more is better; in the other sections less
-EXTRAS = ("p50", "p99", "max")  # columns that are no rounds, where a section has them
+EXTRAS = ("p50", "p99", "max")  # columns beside the rounds, if a section has them
 SAME = ("cpu", "architecture", "cores")  # of the machine; files that differ cannot be pooled
 
 
@@ -31,13 +31,13 @@ class Key(NamedTuple):
 
     section: str
     case: str
-    size: int | None  # bytes of data, None where the case has one size only
+    size: int | None  # bytes of data, None if the case has one size only
     engine: str
     amount: int = 1  # of callers, or of calls of a batch
 
 
 class Figure(NamedTuple):
-    """What the rounds of a cell, or of a ratio, say."""
+    """The rounds of a cell, or of a ratio, in three numbers."""
 
     least: float
     median: float
@@ -51,7 +51,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """The rounds of one engine with one case, by file; and what each file says beside them."""
+    """The rounds of one engine with one case, by file, and the other columns of each file."""
 
     rounds: dict[int, list[float]] = field(default_factory=dict)
     extras: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Cell:
 
     @property
     def figure(self) -> Figure:
-        """Return what all rounds say."""
+        """Return all rounds in three numbers."""
         return figure_of(self.figures)
 
     def extra(self, name: str) -> float | None:
@@ -101,7 +101,7 @@ def ratios(above: Cell, below: Cell) -> list[float]:
 
 
 def figure_of(values: Sequence[float]) -> Figure:
-    """Return what rounds say; there must be one at least."""
+    """Return rounds in three numbers; there must be one at least."""
     return Figure(min(values), median(values), max(values))
 
 

@@ -32,7 +32,7 @@ README_HEAD = (
 
 
 def new_console() -> Console:
-    """Return where tables are printed: as wide as the terminal."""
+    """Return a console as wide as the terminal."""
     return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
 
 
@@ -51,7 +51,7 @@ def all_tables(results: Results, width: int) -> Iterator[Table]:
 
 
 def ratio(results: Results, above: Key, below: Key) -> Figure | None:
-    """Return what the ratios of two cells say, round by round; None if one was not measured."""
+    """Return the ratio of two cells, round by round; None if one was not measured."""
     found = results.ratios(above, below)
     return figure_of(found) if found else None
 

@@ -39,7 +39,7 @@ def section(*cells: Cell) -> File:
 
 
 def small() -> File:
-    """Return a small result: the port is too slow by its goal, 2 echoes where 1.6 are wanted."""
+    """Return a small result: the port is too slow by its goal, 2 echoes, and 1.6 are wanted."""
     at_rest, after = [25.0, 25.1], [47.5, 48.5]
     return {
         "format": 2,

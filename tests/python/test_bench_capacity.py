@@ -252,7 +252,7 @@ class TestCommand:
         file = with_cells({"format": 2}, "one_caller", latency("port", 40))
         assert capacity.main(["--rate=9", write(tmp_path / "a", file)]) == 2
         error = capsys.readouterr().err
-        assert error == "capacity: the result does not say how many cores its machine had\n"
+        assert error == "capacity: the result lacks the number of cores of its machine\n"
 
     def test_missing_result_gets_one_sentence(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

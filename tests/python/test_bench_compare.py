@@ -59,7 +59,7 @@ class TestRule:
         found = [(one.unit, one.a, one.b) for one in differences(alone, slower)]
         assert found[:2] == [("us", 40, 60), ("us", 90, 135)]
 
-    def test_three_rounds_say_nothing(self) -> None:
+    def test_three_rounds_are_too_few(self) -> None:
         later = {**small(), "start": [200.0, 201.0, 202.0]}
         assert differences(small(), later)[0].verdict == "too few rounds"
 

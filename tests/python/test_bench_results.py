@@ -1,9 +1,12 @@
 """Benchmark results: reading, checking, pooling, and the way from Erlang's term to JSON."""
 
+import ast
 import json
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +90,14 @@ class TestReading:
         found = results.read([BENCH / "results"])
         assert [facts["versions"]["nif"] for facts in found.facts] == ["0.3.0"] * 3
         assert all("reconstructed" in facts["note"] for facts in found.facts)
+
+
+class TestModules:
+    def test_imports_of_bench_have_no_circle(self) -> None:
+        names = {path.stem: path for path in BENCH.glob("*.py")}
+        imports = {name: set(imported(path)) & names.keys() for name, path in names.items()}
+        assert imports["report"] >= {"results", "tables", "pictures"}
+        assert list(TopologicalSorter(imports).static_order())  # raises CycleError
 
 
 class TestPooling:
@@ -189,6 +200,15 @@ def etf(value: Any) -> bytes:
         return b"l" + struct.pack(">I", len(value)) + items + b"j" if value else b"j"
     pairs = b"".join(etf(Atom(key)) + etf(item) for key, item in value.items())
     return b"t" + struct.pack(">I", len(value)) + pairs
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, also inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
 
 
 def convert(folder: Path, term: bytes) -> Path:
