@@ -8,8 +8,10 @@ from statistics import mean
 from xml.etree import ElementTree
 
 import capacity
+import mix
 import pytest
 import queueing
+import results
 from bench_results import ROUGH, File, latency, pooled, rate, small, with_cells, write
 from results import Figure, Key
 
@@ -106,9 +108,9 @@ def measured() -> File:
 CHAIN, STEP = "dr_decrypt, in the chain", "dr_decrypt, ratchet step"
 
 
-def loads(mix: str) -> list[capacity.Load]:
+def loads(text: str) -> list[mix.Load]:
     """Return what a mix costs by that result."""
-    return capacity.read_mix(mix, pooled(measured()))
+    return mix.read_mix(text, pooled(measured()))
 
 
 class TestMix:
@@ -136,15 +138,13 @@ class TestMix:
     def test_noisy_rate_is_a_noisy_cost(self) -> None:
         rough = [20000 * part for part in ROUGH]
         cell = {**rate("port", 1, "dr_encrypt", callers=8), "rounds": rough}
-        (load,) = capacity.read_mix(
-            "dr_encrypt:1", pooled(with_cells(small(), "many_callers", cell))
-        )
+        (load,) = mix.read_mix("dr_encrypt:1", pooled(with_cells(small(), "many_callers", cell)))
         assert load.cost == pytest.approx((2 / 30000, 2 / 22000, 2 / 12000))
         assert load.cost.noisy
 
     def test_default_mix_is_one_of_the_reference(self) -> None:
-        reference = capacity.read([capacity.REFERENCE])
-        assert len(capacity.read_mix(capacity.MIX, reference)) == 3
+        reference = results.read([capacity.REFERENCE])
+        assert len(mix.read_mix(capacity.MIX, reference)) == 3
 
 
 class TestHosts:
@@ -187,16 +187,16 @@ class TestCommand:
     def test_pool_that_auto_does_not_start_is_named(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        mix = ("--mix", "dr_encrypt:1")
-        assert self.run(tmp_path, "--rate", "9", "--cores", "8", *mix) == 0
+        same = ("--mix", "dr_encrypt:1")
+        assert self.run(tmp_path, "--rate", "9", "--cores", "8", *same) == 0
         assert "pool_size" not in capsys.readouterr().out
-        assert self.run(tmp_path, "--rate", "9", "--cores", "16", *mix) == 0
+        assert self.run(tmp_path, "--rate", "9", "--cores", "16", *same) == 0
         assert "Set pool_size to 16: auto starts 8 workers at most." in capsys.readouterr().out
 
     def test_picture_has_a_curve_for_each_choice(self, tmp_path: Path) -> None:
         file = tmp_path / "new" / "capacity.svg"
-        mix = ("--mix", "dr_encrypt:1")
-        assert self.run(tmp_path, "--rate", "30000", *mix, "--picture", str(file)) == 0
+        same = ("--mix", "dr_encrypt:1")
+        assert self.run(tmp_path, "--rate", "30000", *same, "--picture", str(file)) == 0
         assert ElementTree.fromstring(file.read_bytes()).tag == "{http://www.w3.org/2000/svg}svg"
 
     @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ class TestCommand:
 class TestCost:
     def test_cost_of_a_rate_that_varies_is_the_other_way_round(self) -> None:
         rates = [{**rate("port", 1, "init", callers=8), "rounds": [1000.0, 2000.0, 4000.0]}]
-        results = pooled(with_cells(small(), "many_callers", *rates))
+        found = pooled(with_cells(small(), "many_callers", *rates))
         key = Key("many_callers", "init", 64, "port", 8)
-        assert capacity.costs(key, results) == (Figure(0.0005, 0.001, 0.002), None)
+        assert mix.costs(key, found) == (Figure(0.0005, 0.001, 0.002), None)
