@@ -1,0 +1,38 @@
+"""What somebody writes who has the Python package alone: X3DH, a conversation, a stored session.
+
+python3 consumer.py FILE    writes Bob's session, which has one skipped message key
+"""
+
+import sys
+from pathlib import Path
+
+from signal_port import double_ratchet, primitives, x3dh
+from signal_port.errors import SignalError
+
+
+def refusal(session: bytes, wire: bytes) -> str:
+    """Return the name of the error for a message that the session refuses."""
+    try:
+        double_ratchet.decrypt(session, wire)
+    except SignalError as error:
+        return error.atom
+    return "none"
+
+
+alice_identity, alice_secret = primitives.generate_ed25519_keypair()
+bob_identity, bob_secret = primitives.generate_ed25519_keypair()
+_, signed, signed_private, signature = x3dh.generate_signed_pre_key(bob_secret, 1)
+secret, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature)
+alice = double_ratchet.init(secret, alice_identity, bob_identity, alice_secret, 1)
+assert secret == x3dh.respond(bob_secret, signed_private, b"", alice_identity, ephemeral)
+bob = double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, 0)
+
+wires = []
+for text in (b"first", b"late", b"third"):
+    wire, alice = double_ratchet.encrypt(alice, text)
+    wires.append(wire)
+for wire, text in ((wires[0], b"first"), (wires[2], b"third")):
+    plaintext, bob = double_ratchet.decrypt(bob, wire)
+    assert plaintext == text
+assert refusal(bob, wires[0]) == "bad_mac"
+Path(sys.argv[1]).write_bytes(bob)
