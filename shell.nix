@@ -1,5 +1,5 @@
-# Everything that the verbs of the Makefile need, pinned: `nix-shell --run 'make test'`. On ARM64 it compiles without
-# rebar3, which loads a NIF.
+# Everything that the verbs of the Makefile need, pinned: `nix-shell --run 'make test'`. On ARM64
+# it compiles without rebar3, which loads a NIF.
 {
   pkgs ? import (fetchTarball {
     url = "https://github.com/NixOS/nixpkgs/archive/refs/tags/24.11.tar.gz";
@@ -10,7 +10,7 @@
 let
   beam = pkgs.beam.packages.erlang_27;
 
-  # Not in nixpkgs, and on PyPI as a source distribution alone.
+  # Not in nixpkgs, and on PyPI only as a source distribution.
   erlangPy = pythonPackages: pythonPackages.buildPythonPackage {
     pname = "erlang_py";
     version = "2.0.7";
@@ -34,11 +34,11 @@ let
   ]);
 in
 pkgs.mkShell {
-  packages = [ beam.erlang beam.rebar3 python pkgs.ruff pkgs.git pkgs.gnumake ];
+  packages = [ beam.erlang beam.rebar3 python pkgs.ruff pkgs.shellcheck pkgs.git pkgs.gnumake ];
 
   # The virtual environment that `make setup` makes takes these packages, and fetches none.
   VENV_FLAGS = "--system-site-packages";
-  PIP_NO_BUILD_ISOLATION = "false"; # pip's way to say: no isolation
+  PIP_NO_BUILD_ISOLATION = "false"; # in pip's inverted logic: no isolation
 
   REBAR = if pkgs.stdenv.hostPlatform.isAarch64 then "no" else "rebar3";
 }

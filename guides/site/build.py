@@ -1,7 +1,8 @@
-"""The documentation as pages to browse: `make docs` writes them, and they need no network to be read.
+"""The documentation as pages to browse, without a network: `make docs` writes them.
 
-Every Markdown file becomes a page at its own place, the README the first one; edoc's pages get the same frame, and
-pdoc's a way back. What pages link to comes along. A link or an anchor that leads nowhere fails the build.
+Every Markdown file becomes a page at its own place; the README is the first one. Edoc's pages get
+the same frame, and pdoc's pages a link back. Files that pages link to are copied. A link or an
+anchor that leads nowhere fails the build.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def title_of(source: Path) -> str:
 
 
 def highlighted(code: str, language: str, _attributes: str) -> str:
-    """A block of code with its words marked; empty, which leaves it to Markdown, where the language is unknown."""
+    """A block of code with marked words; empty for an unknown language: Markdown renders it."""
     try:
         return str(highlight(code, get_lexer_by_name(language), HtmlFormatter(nowrap=True)))
     except ClassNotFound:
@@ -78,7 +79,7 @@ def anchor_headings(tokens: list[Token]) -> None:
 
 
 def follow_links(tokens: list[Token], source: Path, site: Path) -> None:
-    """Has links to Markdown files lead to their pages, and copies the other files that are linked to."""
+    """Points links to Markdown files at their pages, and copies other files that have links."""
     for token in (child for parent in tokens for child in parent.children or []):
         name = "src" if token.type == "image" else "href"
         link = urlsplit(str(token.attrGet(name) or ""))
@@ -110,10 +111,11 @@ def navigation(here: Path) -> str:
     """The links to all pages, from one of them."""
     pages = {title_of(source): page_of(source).as_posix() for source in sources()}
     up = "../" * (len(here.parts) - 1)
-    return "\n".join(
-        f'<a href="{up}{page}"{" aria-current=page" if page == here.as_posix() else ""}>{html.escape(title)}</a>'
-        for title, page in (pages | APIS).items()
-    )
+    links = []
+    for title, page in (pages | APIS).items():
+        current = " aria-current=page" if page == here.as_posix() else ""
+        links.append(f'<a href="{up}{page}"{current}>{html.escape(title)}</a>')
+    return "\n".join(links)
 
 
 def write(site: Path, page: Path, title: str, body: str) -> None:
@@ -140,7 +142,7 @@ def style() -> str:
 
 
 def erlang(edoc: Path, site: Path) -> None:
-    """Edoc's pages: what is between its own bars, without the links to modules that are not documented."""
+    """Edoc's pages: the part between its bars, without links to modules that have no page."""
     pages = {page.name: page for page in sorted(edoc.glob("signal_port*.html"))}
     for name, page in pages.items():
         body = page.read_text().split("</div>", 1)[1].rsplit('<div class="navbar">', 1)[0]

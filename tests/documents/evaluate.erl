@@ -1,6 +1,6 @@
-%% The Erlang of the documents. Reads lines from run.py, each naming what to do with a file: `run' it as a shell would,
-%% consult it as a `config', or hold the externals of `gleam' against the specs. Answers each with `-- ok' or
-%% `-- failed'.
+%% The Erlang of the documents. Reads lines from run.py, each with a verb and a file: `run'
+%% evaluates it as a shell does, `config' consults it, `gleam' compares its externals with the
+%% specs. Prints `-- ok' or `-- failed' after each.
 -module(evaluate).
 
 -export([start/0]).
@@ -37,9 +37,11 @@ answered(Verb, Number, Path, Bindings) ->
 
 perform(run, Number, Path, Bindings) ->
     {ok, Text} = file:read_file(Path),
-    Parsed = [parse(Tokens) || Tokens <- sentences(tokens(unicode:characters_to_list(Text), Number))],
+    Tokens = tokens(unicode:characters_to_list(Text), Number),
+    Parsed = [parse(Sentence) || Sentence <- sentences(Tokens)],
     compile([Form || {form, Form} <- Parsed]),
-    lists:foldl(fun evaluate/2, Bindings, [Expression || {expressions, List} <- Parsed, Expression <- List]);
+    Expressions = lists:append([List || {expressions, List} <- Parsed]),
+    lists:foldl(fun evaluate/2, Bindings, Expressions);
 perform(config, _Number, Path, Bindings) ->
     {ok, [Environments]} = file:consult(Path),
     [{ok, _} = signal_port_config:check(Options) || {signal_port, Options} <- Environments],
@@ -51,7 +53,7 @@ perform(gleam, _Number, Path, Bindings) ->
 tokens(Text, Number) ->
     case erl_scan:string(Text, Number) of
         {ok, Tokens, _} -> Tokens;
-        {error, {Line, Module, What}, _} -> throw({"line ~p: ~ts", [Line, Module:format_error(What)]})
+        {error, Error, _} -> throw_error(Error)
     end.
 
 %% What stands between full stops.
@@ -67,8 +69,11 @@ parse(Tokens) ->
     case {erl_parse:parse_form(Tokens), erl_parse:parse_exprs(Tokens)} of
         {{ok, Form}, _} -> {form, Form};
         {_, {ok, Expressions}} -> {expressions, Expressions};
-        {_, {error, {Line, Module, What}}} -> throw({"line ~p: ~ts", [Line, Module:format_error(What)]})
+        {_, {error, Error}} -> throw_error(Error)
     end.
+
+throw_error({Line, Module, What}) ->
+    throw({"line ~p: ~ts", [Line, Module:format_error(What)]}).
 
 %% Functions without a module get one, in which a call without a module finds them.
 compile([]) ->
@@ -80,15 +85,18 @@ compile([{attribute, _, module, _} | _] = Forms) ->
         {error, Errors, _} -> throw({"~p", [Errors]})
     end;
 compile(Functions) ->
-    compile([{attribute, 1, module, document}, {attribute, 1, compile, [export_all, nowarn_export_all]} | Functions]).
+    compile([{attribute, 1, module, document},
+             {attribute, 1, compile, [export_all, nowarn_export_all]} | Functions]).
 
 evaluate(Expression, Bindings) ->
-    is_term(Expression) andalso throw({"line ~p: a term says nothing; which file is it?", [line(Expression)]}),
-    try erl_eval:expr(Expression, Bindings, {value, fun(Name, Args) -> apply(document, Name, Args) end}) of
+    Line = line(Expression),
+    is_term(Expression) andalso throw({"line ~p: a term does nothing; which file is it?", [Line]}),
+    Local = {value, fun(Name, Args) -> apply(document, Name, Args) end},
+    try erl_eval:expr(Expression, Bindings, Local) of
         {value, _, New} -> New
     catch
         Class:Reason ->
-            throw({"line ~p: ~ts", [line(Expression), erl_error:format_exception(Class, Reason, [])]})
+            throw({"line ~p: ~ts", [Line, erl_error:format_exception(Class, Reason, [])]})
     end.
 
 is_term(Expression) ->

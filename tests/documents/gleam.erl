@@ -1,6 +1,6 @@
-%% Holds the external functions of a Gleam module against the specs of the Erlang functions that they name: as many
-%% arguments, and Gleam's types for those of Erlang. It is what can be known without Gleam's compiler, which itself
-%% takes an external's word for its types.
+%% Compares the external functions of a Gleam module with the specs of the Erlang functions that
+%% they name: the number of arguments, and their types. That needs no compiler of Gleam, which
+%% does not check the types of externals either.
 -module(gleam).
 
 -export([check/1]).
@@ -43,10 +43,12 @@ type({user_type, _, Name, []}, Types) -> type(map_get(Name, Types), Types);
 type({type, _, binary, _}, _) -> "BitArray";
 type({type, _, integer, []}, _) -> "Int";
 type({type, _, range, _}, _) -> "Int";
-type({type, _, tuple, [{atom, _, ok}, Value]}, Types) -> "Result(" ++ type(Value, Types) ++ ", Atom)";
+type({type, _, tuple, [{atom, _, ok}, Value]}, Types) ->
+    "Result(" ++ type(Value, Types) ++ ", Atom)";
 type({type, _, tuple, Elements}, Types) ->
     lists:flatten(["#(", lists:join(", ", [type(Element, Types) || Element <- Elements]), ")"]);
-type({type, _, union, Choices}, Types) -> choice([Choice || Choice <- Choices, not is_error(Choice)], Types);
+type({type, _, union, Choices}, Types) ->
+    choice([Choice || Choice <- Choices, not is_error(Choice)], Types);
 type(_, _) -> "none of Gleam's".
 
 %% `key() | <<>>' is one type to Gleam.

@@ -1,25 +1,26 @@
-"""Runs the documents: every fenced code block of the Markdown files, as whoever reads them would.
+"""Runs the documents: every fenced code block of the Markdown files, as a reader would.
 
     python3 tests/documents/run.py [DOCUMENT ...]
 
-Each document is a story, run from its beginning to its end in a fresh project folder, with the last commit of this
-repository in place of URL-OF-THIS-REPOSITORY, and the virtual environment this is run with in place of /opt/venv, and
-on the path. What a block is, its language says:
+Each document is a story. It runs from its beginning to its end in a fresh project folder. The last
+commit of this repository replaces URL-OF-THIS-REPOSITORY. The virtual environment that this runs in
+replaces /opt/venv, and is on the path. The language of a block says what it is:
 
     sh        commands, run by `sh -e` in the project's folder
-    erlang    for the shell: one VM a document, in which variables stay bound; functions and modules are compiled
-    elixir    the same, with the project's own dependencies and configuration where it is one of mix
-    gleam     the external functions in it are held against the specs of the Erlang functions
-    text      a picture, or what a program prints; so is a block without a language; not run
+    erlang    for the shell: one VM for a document, in which variables stay bound; functions and
+              modules are compiled
+    elixir    the same; in a project of mix with its own dependencies and configuration
+    gleam     its external functions are compared with the specs of the Erlang functions
+    text      a picture, or what a program prints; like a block without a language it does not run
 
-What cannot be seen stands in a comment in the line before the block:
+A comment in the line before a block changes that, unseen by readers:
 
     <!-- file: PATH -->             the block is this file of the project; any language
-    <!-- part of: mix.exs -->       the block is the dependency of a new mix project, in the folder `mix`
+    <!-- part of: mix.exs -->       the block is the dependency of a new mix project, in `mix`
     <!-- in: FOLDER -->             it runs in this folder of the project
     <!-- not run: REASON -->        it does not run; the reason is printed
 
-The first failure ends a document; a block without a rule is one.
+The first failure ends a document. A block without a rule is a failure.
 """
 
 import os
@@ -73,7 +74,7 @@ class Failure(Exception):
 
 @dataclass
 class Block:
-    """A fenced block: the line of its first line of text, its language, and the comment before it."""
+    """A fenced block: the number of its first line, its language, its text, its comment."""
 
     line: int
     language: str
@@ -110,7 +111,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 class Shell:
-    """A VM that evaluates one block after the other; it answers each with a line `-- ok` or `-- failed`."""
+    """A VM that evaluates one block after the other, and ends each with `-- ok` or `-- failed`."""
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -227,7 +228,7 @@ class Story:
         self._shell(language, folder).evaluate(verb, self._name, block.line, self._block)
 
     def _shell(self, language: str, folder: Path) -> Shell:
-        """Return the VM of a folder, which has what is compiled there, or else this repository's own build."""
+        """Return the VM of a folder, with the build there, or else this repository's."""
         if (language, folder) not in self._shells:
             libraries = folder / "_build/default/lib"
             ebins = (libraries if libraries.is_dir() else ROOT / "_build/default/lib").glob(
@@ -263,7 +264,7 @@ class Story:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    """Return the environment of all that runs: settings and caches of whoever runs this are not used."""
+    """Return an environment in which no settings and caches of the user are read or written."""
     return os.environ | {
         "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
         "REBAR_CACHE_DIR": str(folder / "cache"),
@@ -275,7 +276,7 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 
 def prepare(folder: Path) -> str:
-    """Make a repository that has the last commit as its branch main; return its URL. Compile the Erlang here."""
+    """Compile the Erlang here; return the URL of a clone whose main is the last commit."""
     repository = str(folder / "repository")
     head = subprocess.check_output(["git", "-C", ROOT, "rev-parse", "HEAD"], text=True).strip()
     for command in (

@@ -1,10 +1,11 @@
-"""Coverage-guided fuzzing of a worker's whole loop: any bytes in its pipe, and what it wrote looked at afterwards.
+"""Coverage-guided fuzzing of a worker's whole loop: any bytes in, and a check of what comes out.
 
     python tests/fuzz/fuzz_frames.py [-max_total_time=60] [CORPUS]
 
-Needs `atheris`; the other options are libFuzzer's. A worker may answer or raise `ProtocolError`, nothing else, and has
-then written whole frames: a reply to each request before the end, in order, in the request's codec, with its tag. The
-seeds are the recorded calls, framed in both codecs. Half of the mutations leave the frames whole and change payloads.
+Needs `atheris`; the other options are libFuzzer's. A worker must answer or raise `ProtocolError`,
+nothing else. It must write whole frames: a reply to each request, in order, in the request's codec,
+with its tag. The seeds are the recorded calls, framed in both codecs. Half of the mutations leave
+the frames whole and change payloads.
 """
 
 import os
@@ -28,9 +29,8 @@ with atheris.instrument_imports(include=["erlang", "signal_port"]):
     from signal_port.errors import ProtocolError
     from signal_port.worker import Worker
 
-MAX_INPUT = (
-    16 * 1024
-)  # bytes; a pipe holds four times as much, so that one process can write and then read
+# Bytes. A pipe holds four times as many, so that one process can write and then read.
+MAX_INPUT = 16 * 1024
 MAX_FRAME = 8 * 1024  # bytes; the worker's limit, within reach of the input
 MAX_SEEDS = 8  # of an operation
 RSS_LIMIT = 512  # MiB, for a worker whose frames have eight KiB
@@ -39,7 +39,7 @@ HEADER = 4
 
 
 def serve(data: bytes) -> tuple[bytes, bool]:
-    """Return what a worker writes that finds these bytes in its pipe, and whether it was content with them."""
+    """Return what a worker writes for these bytes, and whether it accepted them all."""
     source, to = os.pipe()
     os.write(to, data)
     os.close(to)
@@ -56,7 +56,7 @@ def serve(data: bytes) -> tuple[bytes, bool]:
 
 
 def cut(stream: bytes, limit: int) -> tuple[list[bytes], bytes]:
-    """Return the payloads up to an end, and what is left: a frame that is empty, over the limit or cut off."""
+    """Return the payloads, and the rest: from a frame that is empty, too long or cut off."""
     payloads = []
     while len(stream) >= HEADER:
         length = int.from_bytes(stream[:HEADER], "big")
@@ -92,7 +92,7 @@ def check(data: bytes) -> None:
 
 
 def check_reply(request: bytes, reply: bytes) -> None:
-    """Fail unless a reply has the codec and the tag of its request, and is an answer or a list of answers."""
+    """Fail unless a reply has the codec and the tag of its request, and the shape of an answer."""
     if request[:1] == ETF:
         assert reply[:1] == ETF, "the reply is in another codec"
         tag, answer = erlang.binary_to_term(reply)
@@ -122,7 +122,7 @@ def is_atom(terms: Any) -> bool:
 
 
 def mutate(data: bytes, max_size: int, seed: int) -> bytes:
-    """Return other bytes: with whole frames, of which one has changed, moved, gone or come twice; or just other."""
+    """Return other bytes: whole frames with one changed, moved or removed; or any bytes."""
     dice = random.Random(seed)
     payloads, rest = cut(data, MAX_INPUT)
     if not payloads or dice.random() < 0.5:

@@ -1,11 +1,11 @@
-"""Coverage-guided fuzzing of the operations: recorded calls whose arguments are changed, and sealed again.
+"""Coverage-guided fuzzing of the operations: recorded calls with changed arguments and valid MACs.
 
     python tests/fuzz/fuzz_operations.py [-max_total_time=60] [CORPUS]
 
-Needs `atheris`; the other options are libFuzzer's. An input is one call in msgpack, `[Operation, Args]`. Its answer
-must be a term of PROTOCOL.md's table, `badarg` included, and never an exception. The mutations know what they change:
-a field of a session, a key, an integer at its limit; a message that was changed may get the right MACs again, without
-which nothing behind them would be reached.
+Needs `atheris`; the other options are libFuzzer's. An input is one call in msgpack: `[Operation,
+Args]`. Its answer must be a term of PROTOCOL.md's table, `badarg` included, and never an exception.
+The mutations know what they change: a field of a session, a key, an integer at its limit. A changed
+message may get valid MACs, because no code behind them is reached without.
 """
 
 import random
@@ -118,7 +118,7 @@ def check(data: bytes) -> None:
 
 
 def check_value(operation: str, args: list[Any], answer: tuple[Any, ...]) -> None:
-    """Fail unless a session that was returned is one, and unless a message that was made is read by its own rules."""
+    """Fail unless a returned session is valid, and a new message follows its own rules."""
     if operation == "dr_init":
         check_session(answer[1])
     elif operation in ("dr_encrypt", "dr_encrypt_prekey"):
@@ -137,7 +137,7 @@ def check_value(operation: str, args: list[Any], answer: tuple[Any, ...]) -> Non
 
 
 def check_session(stored: bytes) -> None:
-    """Fail unless it is a session that can be stored and used: another message can be made, or must be received."""
+    """Fail unless the session can be used: it encrypts, or must receive a message first."""
     assert len(stored) == blob.SIZE
     kind, *value = operations.perform("dr_encrypt", [stored, b""])
     assert kind == OK or value == [atom("must_receive_first")]
@@ -184,7 +184,7 @@ def mutated(term: Any, dice: random.Random) -> Any:
 
 
 def mutated_session(stored: bytes, dice: random.Random) -> bytes:
-    """Return a session with another field: a number near a limit, no key, another field's key, occupied slots."""
+    """Return a session with one other field: a number near a limit, another key, full slots."""
     name = dice.choice(list(blob.FIELDS))
     offset, size = blob.FIELDS[name]
     if name == "slots":
@@ -226,7 +226,7 @@ def mutated_bytes(data: bytes, dice: random.Random) -> bytes:
 
 
 def sealed_again(stored: bytes, wire: bytes, dice: random.Random) -> bytes:
-    """Return a message with a header and MACs that a session takes, as only the other side could make it."""
+    """Return a message with a header and MACs that are valid for a session."""
     if type(stored) is not bytes or type(wire) is not bytes:
         return wire
     try:

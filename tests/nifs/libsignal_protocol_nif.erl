@@ -1,4 +1,5 @@
-%% The Erlang side of sick_nif.c. It first leaves a mark beside itself: who tried, and did not live to tell.
+%% The Erlang side of sick_nif.c. Before it loads the NIF it writes the OS process into a file
+%% beside itself: the VM might not survive.
 -module(libsignal_protocol_nif).
 -export([init/0]).
 -on_load(load/0).

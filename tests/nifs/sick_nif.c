@@ -1,4 +1,4 @@
-/* A NIF whose load takes the VM with it: by a signal or, compiled with -DHANG, by never coming back. */
+/* A NIF whose load ends the VM by a signal or, compiled with -DHANG, never returns. */
 #include <unistd.h>
 
 #include <erl_nif.h>

@@ -1,6 +1,7 @@
-%% A stand-in for the library `telemetry', as much of it as signal_port calls and its tests need: handlers are called in the
-%% process where an event happens, one that raises is detached, and a span has one of two ends. A table that belongs to a
-%% registered process holds the handlers, under the library's own name for it.
+%% A stand-in for the library `telemetry': the part of it that signal_port calls and its tests
+%% need. Handlers run in the process of the event; a handler that raises is detached; a span has
+%% one of two ends. A registered process owns the table of the handlers, which has the library's
+%% own name.
 -module(telemetry).
 
 -export([start/0, stop/0, attach/4, execute/3, span/3]).
@@ -38,8 +39,8 @@ execute(Event, Measurements, Metadata) when is_map(Measurements), is_map(Metadat
         catch
             Class:Reason:Trace ->
                 ets:delete_object(?TABLE, Row),
-                logger:error("Handler has failed and has been detached. Class=~p~nReason=~p~nStacktrace=~p~n",
-                             [Class, Reason, Trace])
+                logger:error("Handler has failed and has been detached. "
+                             "Class=~p~nReason=~p~nStacktrace=~p~n", [Class, Reason, Trace])
         end
     end, ets:lookup(?TABLE, Event)).
 
@@ -47,7 +48,8 @@ execute(Event, Measurements, Metadata) when is_map(Measurements), is_map(Metadat
 span(Prefix, StartMetadata, Fun) ->
     Start = erlang:monotonic_time(),
     Context = #{telemetry_span_context => make_ref()},
-    execute(Prefix ++ [start], #{system_time => erlang:system_time()}, maps:merge(Context, StartMetadata)),
+    execute(Prefix ++ [start], #{system_time => erlang:system_time()},
+            maps:merge(Context, StartMetadata)),
     try Fun() of
         {Result, StopMetadata} ->
             execute(Prefix ++ [stop], #{duration => erlang:monotonic_time() - Start},

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exits with a call's last byte as its status, if it can remove the file that LC_STAND_IN_SWITCH names."""
+"""Exits with a call's last byte as its status, if it can remove the file $LC_STAND_IN_SWITCH."""
 
 import os
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; but it does not start while the file exists that LC_STAND_IN_SWITCH names."""
+"""Answers every request, but does not start while the file $LC_STAND_IN_SWITCH exists."""
 
 import os
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; but before, it is killed once for each byte of the file that LC_STAND_IN_SWITCH names."""
+"""Answers every request, after one killed start for each byte of the file $LC_STAND_IN_SWITCH."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is ready with versions that nobody knows, and answers every call with an atom of its own making."""
+"""Is ready with unknown versions, and answers every call with an atom that does not exist."""
 
 import os
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; but it never gets ready while there is a file `silent` beside the name it was started by."""
+"""Answers every request, but is never ready while a file `silent` is in the folder of its name."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes its time over a call that holds the marker: until the file exists that LC_STAND_IN_SWITCH names."""
+"""Answers a call that has the marker only when the file $LC_STAND_IN_SWITCH exists."""
 
 import os
 import time

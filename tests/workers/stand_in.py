@@ -1,7 +1,7 @@
-"""What the stand-ins share: whole frames, and just enough msgpack for the requests of the door.
+"""What the stand-ins share: whole frames, and enough msgpack for the requests of signal_port.
 
-A stand-in is started as a Python would be, so it gets `-I -B .../signal_port worker MAX_FRAME BUSY_WAIT` as arguments,
-which it does not read. It knows nothing of the package it stands in for.
+A stand-in is started as a Python would be. Its arguments are `-I -B .../signal_port worker` and
+limits; it does not read them. It knows nothing of the package that it replaces.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def reply(payload, answer=OK):
 
 
 def answer(payload):
-    """Return what a true worker answers to sha256 of a binary; `ok` to every other request, or each one of a batch."""
+    """Return a true answer to sha256 of a binary; `ok` for other requests, and each of a batch."""
     args = 8 + (payload[7] & 31)
     if payload[8:args] == b"batch":
         count = payload[args + 1 : args + 3]
@@ -68,7 +68,7 @@ def answer(payload):
 
 
 def serve(act_up=None, at=b""):
-    """Get ready and answer; a request with the bytes `at` goes to `act_up` first, which returns True to answer."""
+    """Get ready and answer; a request with the bytes `at` only if `act_up` returns True."""
     ready()
     for payload in requests():
         if act_up is None or at not in payload or act_up(payload):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers with how it was started: a line for the tuning of its C library, and one for each argument."""
+"""Answers how it was started: a line with the tunables of the C library, one for each argument."""
 
 import os
 import sys

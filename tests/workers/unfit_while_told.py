@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; but it says the bytes of a file `unfit` instead, beside the name it was started by."""
+"""Answers every request; or sends the notice in the file `unfit`, in the folder of its name."""
 
 import os
 import sys

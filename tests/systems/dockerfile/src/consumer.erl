@@ -1,5 +1,5 @@
-%% Makes one call at the start, and prints that it was answered: tests/systems/dockerfile.sh waits for
-%% that line.
+%% Makes one call at the start, and prints that it was answered: tests/systems/dockerfile.sh waits
+%% for that line.
 -module(consumer).
 -behaviour(application).
 
