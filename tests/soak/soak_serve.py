@@ -24,11 +24,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "python"))  # scripts, no package
+sys.path.append(str(Path(__file__).parents[1] / "python"))  # scripts, no package
 
 from serving import Client, Serving, until
 
+ROOT = Path(__file__).parents[2]
 LOAD = ROOT / "tests" / "systems" / "load.py"
 BAD_PEERS = 200
 GARBAGE = (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 8, b"\0\0\0\x10half", b"\0\0\0\1\xc1")
