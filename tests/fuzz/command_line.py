@@ -1,4 +1,4 @@
-"""What the fuzz targets share: their command line, and the corpus that it names."""
+"""What the fuzz targets share: their command line and the corpus that it names."""
 
 import sys
 import tempfile
@@ -18,18 +18,18 @@ def fuzz(
     """Fuzz, with the options of the command line.
 
     Args:
-        check: raises where an input finds a fault.
+        check: raises an exception if an input finds a fault.
         mutate: libFuzzer's custom mutator.
-        seeds: makes the first inputs, which are written into the corpus.
+        seeds: returns the first inputs, which are written to the corpus.
         max_input: bytes of the longest input.
-        rss_limit: MiB that the process may hold.
+        rss_limit: MiB of memory for the process.
     """
     options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(
             next((argument for argument in sys.argv[1:] if not argument.startswith("-")), folder)
         )
-        if not corpus.is_file():  # a file is one input, to be tried again
+        if not corpus.is_file():  # a file is one input to try again
             corpus.mkdir(exist_ok=True)
             for number, seed in enumerate(seeds()):
                 (corpus / f"seed-{number:03}").write_bytes(seed)

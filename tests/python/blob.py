@@ -1,4 +1,4 @@
-"""The session blob by its table, written down here a second time: the package's own slices are under test."""
+"""The fields of the session blob, a second time: the package's own offsets are under test."""
 
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ def slots(blob: bytes) -> list[Slot]:
 
 
 def with_slots(blob: bytes, kept: list[Slot]) -> bytes:
-    """Return the blob with these slots at the begin and zeros behind them."""
+    """Return the blob with these slots first and zeros behind them."""
     return replaced(blob, "slots", b"".join(slot.pack() for slot in kept).ljust(96 * 76, b"\0"))
 
 

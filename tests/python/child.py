@@ -1,4 +1,4 @@
-"""The worker as the Erlang side starts it: a process behind pipes. Tests wait for an event, never for a time."""
+"""A worker as the VM starts it, behind pipes. Tests wait for an event, never for a time."""
 
 import os
 import select
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import dedent, indent
 from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -16,12 +17,12 @@ from signal_port import frame
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "signal_port"
-TIMEOUT = 60  # seconds, for what takes milliseconds
+TIMEOUT = 60  # seconds, for events that take milliseconds
 WORKER = ("-I", "-B", str(PACKAGE), "worker")
 
 
 class Ended(NamedTuple):
-    """How a process ended, and what it said before."""
+    """How a process ended, and what it wrote before."""
 
     status: int
     stdout: bytes
@@ -38,8 +39,23 @@ def python(*arguments: str, stdin: bytes = b"") -> Ended:
 
 
 def code(*lines: str) -> tuple[str, ...]:
-    """Return the arguments that run these lines with the package at hand."""
+    """Return the arguments that run these lines in a Python that finds the package."""
     return "-I", "-B", "-c", "\n".join((f"import sys; sys.path.insert(0, {str(ROOT)!r})", *lines))
+
+
+def worker_with(*lines: str) -> tuple[str, ...]:
+    """Return the arguments of a worker whose `sha256` runs these lines with its argument `data`.
+
+    The lines return the whole answer. In them `operations` is the module, `function` themselves.
+    """
+    body = indent("\n".join(dedent(part).strip() for part in lines), "    ")
+    return code(
+        "from signal_port import operations, worker_command",
+        f"def function(data):\n{body}",
+        "row = operations.OPERATIONS['sha256']._replace(function=function, is_term=True)",
+        "operations.OPERATIONS['sha256'] = row",
+        "sys.exit(worker_command.run_worker())",
+    )
 
 
 def framed(*payloads: bytes) -> bytes:
@@ -61,7 +77,7 @@ def frames(stream: bytes) -> list[bytes]:
 
 
 def terms(stream: bytes) -> list[Any]:
-    """Return the msgpack terms of a whole stream; its first is the notice."""
+    """Return the msgpack terms of a whole stream; the first is the notice."""
     return [msgpack.unpackb(payload) for payload in frames(stream)]
 
 
@@ -112,30 +128,30 @@ class Child:
         return msgpack.unpackb(self._read(int.from_bytes(self._read(frame.HEADER_SIZE), "big")))
 
     def state(self) -> str:
-        """Return what the system says it does: `"S"` is asleep, `"R"` at work. Linux only."""
+        """Return its state: `"S"` for asleep, `"R"` for running. Linux only."""
         return self._stat()[0]
 
     def cpu_ticks(self) -> int:
-        """Return the CPU time it has used, in clock ticks: hundredths of a second, as a rule. Linux only."""
+        """Return the CPU time it has used, in clock ticks of mostly 10 ms. Linux only."""
         return sum(map(int, self._stat()[11:13]))
 
     def is_silent_for(self, seconds: float) -> bool:
-        """Tell whether it writes nothing for that long."""
+        """Return whether it writes nothing for that long."""
         ready, _, _ = select.select([self._from], [], [], seconds)
         return not ready
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until it is so."""
+        """Wait until a condition holds."""
         end = monotonic() + TIMEOUT
         while not condition():
-            assert monotonic() < end, "it never came so"
+            assert monotonic() < end, "the condition never held"
 
     def end(self) -> Ended:
         """Close the worker's input and wait for its end."""
         stdout, stderr = self.process.communicate(timeout=TIMEOUT)
         return Ended(self.process.returncode, stdout, stderr.decode())
 
-    def _stat(self) -> list[str]:  # proc(5): the fields behind the name, which may hold anything
+    def _stat(self) -> list[str]:  # proc(5): the fields behind the name
         return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
 
     def _read(self, size: int) -> bytes:

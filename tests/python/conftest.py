@@ -1,4 +1,4 @@
-"""Settings of the whole suite: how hypothesis searches, and two parties with a conversation before them."""
+"""Settings of the whole suite: how hypothesis searches; and two parties for all tests."""
 
 import pytest
 from hypothesis import settings
@@ -10,5 +10,5 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def parties() -> Parties:
-    """Return an initiator and a responder who have agreed on a secret and have sent nothing yet."""
+    """Return an initiator and a responder that agreed on a secret and sent nothing yet."""
     return begin()

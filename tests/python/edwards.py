@@ -1,4 +1,4 @@
-"""Points of edwards25519 in plain Python, straight from RFC 8032, 5.1: to build what no library would make.
+"""Points of edwards25519 in plain Python, from RFC 8032, 5.1, to build what no library makes.
 
 Slow, not constant-time, for tests alone.
 """
@@ -40,7 +40,7 @@ def compress(point: Point) -> bytes:
 
 
 def decompress(encoding: bytes) -> Point | None:
-    """Return the point that the bytes stand for, not canonical ones included; None if it is not on the curve."""
+    """Return the point of an encoding, canonical or not; None if it is not on the curve."""
     number = int.from_bytes(encoding, "little")
     y, sign = number % 2**255 % P, number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
@@ -73,7 +73,7 @@ def small_order_points() -> list[Point]:
 
 
 def small_order_encodings() -> set[bytes]:
-    """Return every 32 bytes that stand for such a point, not canonical ones included."""
+    """Return every encoding of such a point, canonical or not."""
     ys = {y + more for _, y in small_order_points() for more in (0, P) if y + more < 2**255}
     return {(y | sign << 255).to_bytes(32, "little") for y in ys for sign in (0, 1)}
 
@@ -85,12 +85,12 @@ def to_montgomery(point: Point) -> bytes:
 
 
 def challenge(commitment: bytes, public: bytes, message: bytes) -> int:
-    """Return the number that a signature's S is made with."""
+    """Return the number that a signature's S depends on (RFC 8032, 5.1.6: k)."""
     return int.from_bytes(sha512(commitment + public + message).digest(), "little") % L
 
 
 def plain_verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Tell whether S*B = R + k*A, without any other check: neither of the points nor of S < L."""
+    """Return whether S*B = R + k*A, without any check of the points or of S < L."""
     key, commitment = decompress(public), decompress(signature[:32])
     assert key and commitment
     scalar = int.from_bytes(signature[32:], "little")

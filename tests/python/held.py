@@ -1,4 +1,4 @@
-"""What objects hold: every binary that can be reached from them, as the garbage collector sees it."""
+"""Every binary that can be reached from objects, as the garbage collector sees it."""
 
 import gc
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
@@ -14,7 +14,7 @@ _NOT_ENTERED = (
 
 
 def binaries(*roots: object) -> list[bytes]:
-    """Return the binaries held by the roots, those that a memoryview looks at included."""
+    """Return the binaries that the roots hold, and those behind their memoryviews."""
     found: list[bytes] = []
     waiting, seen = list(roots), set[int]()
     while waiting:

@@ -1,4 +1,4 @@
-"""Two parties before their first message, made as an application makes them. Sessions are values: tests share them."""
+"""Two parties before their first message. Sessions are values, so all tests can share them."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Parties(NamedTuple):
     secret: bytes  # what both agreed on
     alice_identity: bytes
     bob_identity: bytes
-    bob_secret: bytes  # his identity's secret key
+    bob_secret: bytes  # the secret key of Bob's identity
 
 
 def begin() -> Parties:

@@ -1,4 +1,4 @@
-"""What a test says where an operation must answer `{error, Atom}`."""
+"""The expectation that a call is refused with an atom."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,12 +1,12 @@
-"""What an attacker sends: frames that no door would write, messages that nobody sealed.
+"""What an attacker sends: frames that no application writes, messages that nobody encrypted.
 
-A frame is answered, or the worker ends with status 76; it never hangs, and takes no memory that was not sent. A forged
-message is refused as every other, and leaves no trace. `ATTACK_FRAMES=200000` tries more of them.
+A frame is answered, or the worker ends with status 76. It does not hang, and takes no memory for
+bytes that were not sent. A forged message is refused and changes nothing. `ATTACK_FRAMES=200000`
+tries more frames.
 """
 
 import ast
 import os
-import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,24 +19,24 @@ import erlang
 import msgpack
 import pytest
 from child import PACKAGE, Child, framed, frames, request
+from etf_terms import count, encoded, to_etf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgpack import ExtType
 from parties import Parties
 from vectors import recorded
 
 from signal_port import codec, double_ratchet, ed25519, messages, primitives, static_session
 from signal_port.codec import atom
 from signal_port.errors import ProtocolError, SignalError
+from signal_port.exit_status import PROTOCOL
 from signal_port.operations import OPERATIONS
 from signal_port.worker import Worker
 
-FRAMES = int(os.environ.get("ATTACK_FRAMES", "20000"))  # generated ones; a tenth of a thorough run
+FRAMES = int(os.environ.get("ATTACK_FRAMES", "20000"))  # generated; a thorough run has 200000
 FRAMES_PER_EXAMPLE = 40
-MAX_FRAME = 64 * 1024  # bytes; the limit of the workers that get generated frames
-PATIENCE = 5  # seconds of a worker's own time, not the clock's
-ROOM = 64 * 1024 * 1024  # bytes of memory that a worker may take beyond those of its start
-PROTOCOL_STATUS = 76
+MAX_FRAME = 64 * 1024  # bytes, of workers that get generated frames
+CPU_LIMIT = 5  # seconds of CPU time
+ROOM = 64 * 1024 * 1024  # bytes of memory beyond those of a worker's start
 INIT = request("tag", "init")
 OK = atom("ok")
 
@@ -55,27 +55,20 @@ def _say_how_many(request: pytest.FixtureRequest) -> Iterator[None]:
         print(f"\n{sum(tried.values())} frames tried: {tried}")
 
 
-# --- Frames: what is sent ---
-
 ETF_INIT = b"\x77\x04init\x6a"  # the rest of a request, behind its tag
 ETF_REQUEST = b"\x83\x68\x03"
 MSGPACK_INIT = b"\xa4init\x90"
 
 
-def count(number: int) -> bytes:
-    """Return a length or a number of elements, 32 bits."""
-    return struct.pack(">I", number)
-
-
 HUGE = (2**16, 2**31, 2**32 - 1)
 MEGABYTE = 1024 * 1024
 NODE = b"\x77\x01n"
-# Python's hash of an integer is its remainder by this prime: they are found one behind the other, in minutes.
+# Python's hash of an integer is its remainder by this prime: a dict takes minutes to store these.
 MERSENNE = 2**61 - 1
 COLLIDING = b"".join(
     b"\x6e\x0b\0" + (at * MERSENNE).to_bytes(11, "little") + b"\x6a" for at in range(20_000)
 )
-# A fun of old systems, with one term in it: pid, module, index and number stand before.
+# An old kind of fun that holds one term, behind pid, module, index and number.
 FUN = b"\x75" + count(1) + b"\x67" + NODE + bytes(9) + NODE + b"\x61\0" * 2
 LONG_BINARY = b"\x6d" + count(MEGABYTE) + bytes(MEGABYTE)
 BOMB = zlib.compress(bytes(64 * MEGABYTE), 9)
@@ -109,7 +102,7 @@ HOSTILE: dict[str, bytes] = {
     "megabyte of zeros": bytes(MEGABYTE),
     "megabyte of 255": b"\xff" * MEGABYTE,
 }
-ODD: dict[str, bytes] = {  # and answered all the same
+ODD: dict[str, bytes] = {  # which is answered
     "unknown atom": b"\xc7\x09\x01no_such_x",
     "reference": ETF_REQUEST + b"\x5a\x00\x03" + NODE + count(1) + bytes(12) + ETF_INIT,
     "pid": ETF_REQUEST + b"\x58" + NODE + bytes(12) + ETF_INIT,
@@ -131,13 +124,10 @@ ODD: dict[str, bytes] = {  # and answered all the same
 ODD["unknown atom"] = b"\x93\x01\xa4init\x91" + ODD["unknown atom"]
 
 
-# --- Frames: to a worker's process ---
-
-
 class Bounded(Child):
-    """A worker that is killed if it takes more time or memory than a frame is worth."""
+    """A worker that is killed if it takes much time or memory."""
 
-    def __init__(self, *arguments: str, patience: int = PATIENCE) -> None:
+    def __init__(self, *arguments: str, cpu_limit: int = CPU_LIMIT) -> None:
         super().__init__("-I", "-B", str(PACKAGE), "worker", *arguments)
         self.receive()
         if sys.platform == "linux":
@@ -145,7 +135,7 @@ class Bounded(Child):
 
             size = self.memory("VmSize") + ROOM
             prlimit(self.process.pid, RLIMIT_AS, (size, size))
-            prlimit(self.process.pid, RLIMIT_CPU, (patience, patience))
+            prlimit(self.process.pid, RLIMIT_CPU, (cpu_limit, cpu_limit))
 
     def memory(self, name: str) -> int:
         """Return a figure of the process's memory, in bytes."""
@@ -154,7 +144,7 @@ class Bounded(Child):
 
 
 def talk(child: Child, data: bytes) -> tuple[int, list[bytes], str]:
-    """Write all that to a worker, which may end meanwhile; return its status, its replies and its words."""
+    """Write data to a worker that can end meanwhile; return status, replies, standard error."""
     try:
         stdout, stderr = child.process.communicate(data, timeout=60)
     except BrokenPipeError:
@@ -162,84 +152,78 @@ def talk(child: Child, data: bytes) -> tuple[int, list[bytes], str]:
     return child.process.returncode, frames(stdout), stderr.decode()
 
 
-@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_frame_ends_a_worker_at_once(payload: bytes) -> None:
-    with Bounded() as child:
-        status, replies, words = talk(child, INIT + framed(payload) + INIT)
-    assert status == PROTOCOL_STATUS
-    assert "is no request" in words
-    assert "MemoryError" not in words
-    assert replies == [msgpack.packb(["tag", OK])]
+class TestHostileFrames:
+    """Frames that no application writes, sent to a worker's process."""
 
+    @pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
+    def test_hostile_frame_ends_the_worker_at_once(self, payload: bytes) -> None:
+        with Bounded() as child:
+            status, replies, words = talk(child, INIT + framed(payload) + INIT)
+        assert status == PROTOCOL
+        assert "is no request" in words
+        assert "MemoryError" not in words
+        assert replies == [msgpack.packb(["tag", OK])]
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if HOSTILE[name][0] == 131])
-def test_hostile_etf_is_refused_before_the_package_sees_it(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[bytes] = []
-    monkeypatch.setattr(erlang, "binary_to_term", seen.append)
-    with pytest.raises(ProtocolError, match="is no request: it "):
-        codec.decode(HOSTILE[name])
-    assert seen == []
+    @pytest.mark.parametrize("name", [name for name in HOSTILE if HOSTILE[name][0] == 131])
+    def test_hostile_etf_is_refused_before_the_package_sees_it(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[bytes] = []
+        monkeypatch.setattr(erlang, "binary_to_term", seen.append)
+        with pytest.raises(ProtocolError, match="is no request: it "):
+            codec.decode(HOSTILE[name])
+        assert seen == []
 
+    @pytest.mark.parametrize("payload", ODD.values(), ids=ODD)
+    def test_odd_frame_is_answered(self, payload: bytes) -> None:
+        with Bounded() as child:
+            status, replies, words = talk(child, INIT + framed(payload) + INIT)
+        assert (status, words, len(replies)) == (0, "", 3)
 
-@pytest.mark.parametrize("payload", ODD.values(), ids=ODD)
-def test_an_odd_frame_is_answered(payload: bytes) -> None:
-    with Bounded() as child:
-        status, replies, words = talk(child, INIT + framed(payload) + INIT)
-    assert (status, words, len(replies)) == (0, "", 3)
+    @pytest.mark.parametrize("size", [4 * 1024, MEGABYTE])
+    def test_long_integer_takes_no_time(self, size: int) -> None:
+        tag = b"\x6f" + count(size) + b"\0" + b"\xff" * size
+        with Bounded() as child:
+            status, replies, _ = talk(child, framed(ETF_REQUEST + tag + ETF_INIT) + INIT)
+        assert status == PROTOCOL or (status == 0 and len(replies) == 2)
 
+    @pytest.mark.parametrize("length", [MAX_FRAME + 1, *HUGE[1:]])
+    def test_length_over_the_limit_ends_the_worker(self, length: int) -> None:
+        with Bounded(str(MAX_FRAME)) as child:
+            status, replies, words = talk(child, INIT + count(length) + bytes(MEGABYTE))
+        assert (status, len(replies)) == (PROTOCOL, 1)
+        assert "over the limit" in words
 
-@pytest.mark.parametrize("size", [4 * 1024, MEGABYTE])
-def test_a_long_integer_takes_no_time(size: int) -> None:
-    tag = b"\x6f" + count(size) + b"\0" + b"\xff" * size
-    with Bounded() as child:
-        status, replies, _ = talk(child, framed(ETF_REQUEST + tag + ETF_INIT) + INIT)
-    assert status == PROTOCOL_STATUS or (status == 0 and len(replies) == 2)
+    @ON_LINUX
+    def test_claimed_length_takes_no_memory_before_its_bytes(self) -> None:
+        with Bounded() as child:
+            before = child.memory("VmHWM")
+            child.send(INIT)
+            child.receive()
+            child.send(count(128 * MEGABYTE) + bytes(MEGABYTE))
+            child.process.stdin.close()  # type: ignore[union-attr]
+            child.process.stdin = None
+            after = child.memory("VmHWM") if child.process.poll() is None else before
+            status, _, words = talk(child, b"")
+        assert status == PROTOCOL
+        assert "closed inside a frame" in words
+        assert after - before < 8 * MEGABYTE
 
-
-@pytest.mark.parametrize("length", [MAX_FRAME + 1, *HUGE[1:]])
-def test_a_length_over_the_limit_is_believed_by_nobody(length: int) -> None:
-    with Bounded(str(MAX_FRAME)) as child:
-        status, replies, words = talk(child, INIT + count(length) + bytes(MEGABYTE))
-    assert (status, len(replies)) == (PROTOCOL_STATUS, 1)
-    assert "over the limit" in words
-
-
-@ON_LINUX
-def test_a_length_within_the_limit_takes_no_memory_before_its_bytes_come() -> None:
-    with Bounded() as child:
-        before = child.memory("VmHWM")
-        child.send(INIT)
-        child.receive()
-        child.send(count(128 * MEGABYTE) + bytes(MEGABYTE))
-        child.process.stdin.close()  # type: ignore[union-attr]
-        child.process.stdin = None
-        after = child.memory("VmHWM") if child.process.poll() is None else before
-        status, _, words = talk(child, b"")
-    assert status == PROTOCOL_STATUS
-    assert "closed inside a frame" in words
-    assert after - before < 8 * MEGABYTE
-
-
-def test_a_million_calls_in_a_batch_are_answered_or_badarg() -> None:
-    million = b"\x93\x01\xa5batch\xdd" + count(1_000_000) + b"\x92\xa4init\x90" * 1_000_000
-    with Child() as child:
-        child.receive()
-        status, (reply, last), words = talk(child, framed(million) + INIT)
-    assert (status, words) == (0, "")
-    assert reply in (
-        b"\x92\x01\xdd" + count(1_000_000) + msgpack.packb(OK) * 1_000_000,
-        msgpack.packb([1, [atom("error"), atom("badarg")]]),
-    )
-    assert last == msgpack.packb(["tag", OK])
-
-
-# --- Frames: as many as may be, in this process ---
+    def test_batch_of_a_million_is_answered_or_badarg(self) -> None:
+        million = b"\x93\x01\xa5batch\xdd" + count(1_000_000) + b"\x92\xa4init\x90" * 1_000_000
+        with Child() as child:
+            child.receive()
+            status, (reply, last), words = talk(child, framed(million) + INIT)
+        assert (status, words) == (0, "")
+        assert reply in (
+            b"\x92\x01\xdd" + count(1_000_000) + msgpack.packb(OK) * 1_000_000,
+            msgpack.packb([1, [atom("error"), atom("badarg")]]),
+        )
+        assert last == msgpack.packb(["tag", OK])
 
 
 def serve(data: bytes) -> tuple[list[bytes], bool]:
-    """Return the replies of a worker that finds these bytes in its pipe, and whether it was content with them."""
+    """Return a worker's replies to these bytes, and whether it accepted all of them."""
     (source, to), (back, sink) = os.pipe(), os.pipe()
     try:
         os.write(to, data)
@@ -258,18 +242,6 @@ def serve(data: bytes) -> tuple[list[bytes], bool]:
         os.close(back)
 
 
-def to_etf(term: Any) -> Any:
-    """Return an argument as `erlang_py` has it."""
-    match term:
-        case bytes():
-            return erlang.OtpErlangBinary(term)
-        case ExtType():
-            return erlang.OtpErlangAtom(term.data.decode())
-        case list():
-            return tuple(to_etf(element) for element in term)
-    return term
-
-
 @cache
 def requests() -> list[bytes]:
     """Return short recorded calls as payloads, in both codecs."""
@@ -279,11 +251,7 @@ def requests() -> list[bytes]:
         if sum(len(data) for data in call.args if type(data) is bytes) < 500
     ][::20]
     return [msgpack.packb([7, call.operation, call.args]) for call in calls] + [
-        bytes(
-            erlang.term_to_binary(
-                (7, erlang.OtpErlangAtom(call.operation), [to_etf(one) for one in call.args])
-            )
-        )
+        encoded((7, erlang.OtpErlangAtom(call.operation), [*map(to_etf, call.args)]))
         for call in calls
     ]
 
@@ -320,7 +288,7 @@ def changed(payload: bytes, dice: Random) -> bytes:
 
 
 def mutated(dice: Random) -> bytes:
-    """Return a request with up to three changes, seldom any bytes at all."""
+    """Return a request with up to three changes, or rarely random bytes."""
     if dice.random() < 0.05:
         return dice.randbytes(dice.randrange(1, 64))
     payload = dice.choice(requests())
@@ -346,7 +314,7 @@ WELL_FORMED = st.builds(
     st.sampled_from([*OPERATIONS, "batch", "no_such"]) | TERMS,
     st.lists(TERMS, max_size=6) | TERMS,
 )
-answered: list[bytes] = []  # for the test after
+answered: list[bytes] = []  # for the last test of the class
 
 
 def attack(payload: bytes) -> None:
@@ -359,39 +327,37 @@ def attack(payload: bytes) -> None:
     tried["answered" if content else "refused"] += 1
 
 
-@settings(max_examples=FRAMES // FRAMES_PER_EXAMPLE)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_every_frame_is_answered_or_refused(seed: int) -> None:
-    dice = Random(seed)
-    for _ in range(FRAMES_PER_EXAMPLE):
-        attack(mutated(dice))
+class TestGeneratedFrames:
+    """As many changed requests as there is time for."""
 
+    @settings(max_examples=FRAMES // FRAMES_PER_EXAMPLE)
+    @given(seed=st.integers(0, 2**32 - 1))
+    def test_changed_frame_is_answered_or_refused(self, seed: int) -> None:
+        dice = Random(seed)
+        for _ in range(FRAMES_PER_EXAMPLE):
+            attack(mutated(dice))
 
-@settings(max_examples=FRAMES // FRAMES_PER_EXAMPLE)
-@given(payload=WELL_FORMED)
-def test_every_request_of_odd_terms_is_answered(payload: bytes) -> None:
-    attack(payload)
+    @settings(max_examples=FRAMES // FRAMES_PER_EXAMPLE)
+    @given(payload=WELL_FORMED)
+    def test_request_of_odd_terms_is_answered(self, payload: bytes) -> None:
+        attack(payload)
 
-
-@ON_LINUX
-def test_a_worker_answers_them_all_and_has_grown_by_nothing() -> None:
-    odd = answered or requests()
-    with Bounded(str(MAX_FRAME), patience=PATIENCE + len(odd) // 1000) as child:
-        child.send(INIT)
-        child.receive()
-        before = child.memory("VmRSS")
-        for payload in odd:
-            child.send(framed(payload))
-            child._read(int.from_bytes(child._read(4), "big"))
-        assert child.memory("VmHWM") - before < 16 * MEGABYTE
-        assert child.end() == (0, b"", "")
-
-
-# --- Forged messages ---
+    @ON_LINUX
+    def test_worker_that_answered_them_all_has_not_grown(self) -> None:
+        odd = answered or requests()
+        with Bounded(str(MAX_FRAME), cpu_limit=CPU_LIMIT + len(odd) // 1000) as child:
+            child.send(INIT)
+            child.receive()
+            before = child.memory("VmRSS")
+            for payload in odd:
+                child.send(framed(payload))
+                child._read(int.from_bytes(child._read(4), "big"))
+            assert child.memory("VmHWM") - before < 16 * MEGABYTE
+            assert child.end() == (0, b"", "")
 
 
 def flips(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the data with one bit changed, for all bits, and with one byte inverted; and where."""
+    """Yield every position and the data with one bit, or the whole byte, inverted there."""
     for at in range(len(data)):
         for mask in (*(1 << bit for bit in range(8)), 0xFF):
             yield at, data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
@@ -405,7 +371,7 @@ def refusal(function: Callable[..., Any], *args: Any) -> str:
 
 
 def first_message(parties: Parties) -> tuple[bytes, bytes]:
-    """Return a session and a message for it that brings the next header key."""
+    """Return a session and a message for it under the next header key."""
     return parties.bob, double_ratchet.encrypt(parties.alice, b"attack at dawn")[0]
 
 
@@ -417,7 +383,7 @@ def message_of_the_chain(parties: Parties) -> tuple[bytes, bytes]:
 
 
 def late_message(parties: Parties) -> tuple[bytes, bytes]:
-    """Return a session and a message for it whose key was kept, of a chain before."""
+    """Return a session and a message for it whose key was stored, of an earlier chain."""
     wire, alice = double_ratchet.encrypt(parties.alice, b"first")
     _, bob = double_ratchet.decrypt(parties.bob, wire)
     late, alice = double_ratchet.encrypt(alice, b"attack at dawn")
@@ -437,92 +403,97 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_forged_message_is_refused_and_leaves_no_trace(
-    place: Callable[[Parties], tuple[bytes, bytes]], parties: Parties
-) -> None:
-    session, wire = place(parties)
-    before = bytes(bytearray(session))
-    for _, forged in flips(wire):
-        refusal(double_ratchet.decrypt, session, forged)
-    for size in range(len(wire)):
-        refusal(double_ratchet.decrypt, session, wire[:size])
-        refusal(double_ratchet.decrypt, session, wire + wire[: size + 1])
-    assert session == before
-    plaintext, after = double_ratchet.decrypt(session, wire)
-    assert plaintext == b"attack at dawn"
-    assert refusal(double_ratchet.decrypt, after, wire) == "bad_mac"
+class TestForgedMessages:
+    """Messages, signatures and tags with one byte changed."""
 
+    @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+    def test_forged_message_is_refused_without_a_trace(
+        self, place: Callable[[Parties], tuple[bytes, bytes]], parties: Parties
+    ) -> None:
+        session, wire = place(parties)
+        before = bytes(bytearray(session))
+        for _, forged in flips(wire):
+            refusal(double_ratchet.decrypt, session, forged)
+        for size in range(len(wire)):
+            refusal(double_ratchet.decrypt, session, wire[:size])
+            refusal(double_ratchet.decrypt, session, wire + wire[: size + 1])
+        assert session == before
+        plaintext, after = double_ratchet.decrypt(session, wire)
+        assert plaintext == b"attack at dawn"
+        assert refusal(double_ratchet.decrypt, after, wire) == "bad_mac"
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_all_that_is_under_a_mac_is_refused_alike(
-    place: Callable[[Parties], tuple[bytes, bytes]], parties: Parties
-) -> None:
-    session, wire = place(parties)
-    header, body = messages.decode_envelope(wire[1:-8])
-    framing = {0, *(wire.index(part) - back for part in (header, body) for back in (1, 2))}
-    refused = {
-        (at in framing, refusal(double_ratchet.decrypt, session, forged))
-        for at, forged in flips(wire)
-    }
-    assert {kind for is_framing, kind in refused if not is_framing} == {"bad_mac"}
-    assert {kind for is_framing, kind in refused if is_framing} <= {
-        "unsupported_version",
-        "malformed_message",
-        "message_too_short",
-    }
+    @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+    def test_change_under_a_mac_is_always_bad_mac(
+        self, place: Callable[[Parties], tuple[bytes, bytes]], parties: Parties
+    ) -> None:
+        session, wire = place(parties)
+        header, body = messages.decode_envelope(wire[1:-8])
+        framing = {0, *(wire.index(part) - back for part in (header, body) for back in (1, 2))}
+        refused = {
+            (at in framing, refusal(double_ratchet.decrypt, session, forged))
+            for at, forged in flips(wire)
+        }
+        assert {kind for is_framing, kind in refused if not is_framing} == {"bad_mac"}
+        assert {kind for is_framing, kind in refused if is_framing} <= {
+            "unsupported_version",
+            "malformed_message",
+            "message_too_short",
+        }
 
+    def test_wrong_padding_under_a_wrong_mac_is_bad_mac(
+        self,
+        parties: Parties,
+    ) -> None:
+        session, wire = first_message(parties)
+        header, body = messages.decode_envelope(wire[1:-8])
+        for at in range(256):
+            forged = (
+                wire[:1] + messages.encode_envelope(header, body[:-1] + bytes([at])) + wire[-8:]
+            )
+            if forged != wire:
+                assert refusal(double_ratchet.decrypt, session, forged) == "bad_mac"
 
-def test_a_body_that_does_not_unpad_is_told_apart_only_under_its_right_mac(
-    parties: Parties,
-) -> None:
-    session, wire = first_message(parties)
-    header, body = messages.decode_envelope(wire[1:-8])
-    for at in range(256):
-        forged = wire[:1] + messages.encode_envelope(header, body[:-1] + bytes([at])) + wire[-8:]
-        if forged != wire:
-            assert refusal(double_ratchet.decrypt, session, forged) == "bad_mac"
-
-
-def test_a_forged_static_message_is_refused_alike() -> None:
-    session = static_session.create_session(
-        bytes(range(32)), primitives.generate_curve25519_keypair()[0]
-    )
-    message = static_session.encrypt_message(session, b"attack at dawn")
-    kinds = {
-        refusal(static_session.decrypt_message, session, forged) for _, forged in flips(message)
-    }
-    assert kinds == {"decryption_failed"}
-    assert static_session.decrypt_message(session, message) == b"attack at dawn"
-
-
-def test_forged_aes_gcm_is_refused_alike() -> None:
-    key, iv = bytes(range(32)), bytes(12)
-    ciphertext, tag = primitives.aes_gcm_encrypt(key, iv, b"attack at dawn", b"aad", 16)
-    kinds = {
-        refusal(
-            primitives.aes_gcm_decrypt, key, iv, forged[:-16], b"aad", forged[-16:], len(ciphertext)
+    def test_forged_static_message_is_always_decryption_failed(self) -> None:
+        session = static_session.create_session(
+            bytes(range(32)), primitives.generate_curve25519_keypair()[0]
         )
-        for _, forged in flips(ciphertext + tag)
-    }
-    assert kinds == {"decryption_failed"}
+        message = static_session.encrypt_message(session, b"attack at dawn")
+        kinds = {
+            refusal(static_session.decrypt_message, session, forged) for _, forged in flips(message)
+        }
+        assert kinds == {"decryption_failed"}
+        assert static_session.decrypt_message(session, message) == b"attack at dawn"
+
+    def test_forged_aes_gcm_is_always_decryption_failed(self) -> None:
+        key, iv = bytes(range(32)), bytes(12)
+        ciphertext, tag = primitives.aes_gcm_encrypt(key, iv, b"attack at dawn", b"aad", 16)
+        kinds = {
+            refusal(
+                primitives.aes_gcm_decrypt,
+                key,
+                iv,
+                forged[:-16],
+                b"aad",
+                forged[-16:],
+                len(ciphertext),
+            )
+            for _, forged in flips(ciphertext + tag)
+        }
+        assert kinds == {"decryption_failed"}
+
+    def test_forged_signature_is_always_invalid(self) -> None:
+        public, secret = primitives.generate_ed25519_keypair()
+        signature = ed25519.sign_data(secret, b"message")
+        assert not any(
+            ed25519.verify_signature(public, b"message", forged) for _, forged in flips(signature)
+        )
+        assert not any(
+            ed25519.verify_signature(forged, b"message", signature) for _, forged in flips(public)
+        )
 
 
-def test_a_forged_signature_is_refused_alike() -> None:
-    public, secret = primitives.generate_ed25519_keypair()
-    signature = ed25519.sign_data(secret, b"message")
-    assert not any(
-        ed25519.verify_signature(public, b"message", forged) for _, forged in flips(signature)
-    )
-    assert not any(
-        ed25519.verify_signature(forged, b"message", signature) for _, forged in flips(public)
-    )
-
-
-# --- Comparisons of secrets ---
-
-# Every comparison by value that the modules with secrets make, but those of a length or an integer. A new one belongs
-# here with its reason, or is `bytes_eq`.
+# Every comparison by value in the modules with secrets, except of lengths and integers. Add a new
+# one here with its reason, or use `bytes_eq`.
 PUBLIC_COMPARISONS = {
     "current != _NO_KEY": "whether there is a key is no secret",
     "coming != _NO_KEY": "whether there is a key is no secret",
@@ -538,7 +509,7 @@ INTEGERS = {"length", "tag_size", "pad", "until", "byte"}  # names of integers
 
 
 def is_integer(node: ast.expr) -> bool:
-    """Tell whether an expression is seen to be an integer, or None."""
+    """Return whether an expression is known to be an integer, or None."""
     match node:
         case ast.Constant(value=int() | None):
             return True
@@ -565,28 +536,30 @@ MODULES_WITH_SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("module", MODULES_WITH_SECRETS)
-def test_no_secret_is_compared_but_in_constant_time(module: str) -> None:
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and not any(
-            isinstance(kind, ast.Is | ast.IsNot) for kind in node.ops
-        ):
-            is_of_integers = any(map(is_integer, [node.left, *node.comparators]))
-            assert is_of_integers or ast.unparse(node) in PUBLIC_COMPARISONS, (
-                f"line {node.lineno}: {ast.unparse(node)}"
-            )
-        assert not isinstance(node, ast.Match), "a match compares by value"
+class TestComparisons:
+    """Comparisons of secrets take constant time."""
 
+    @pytest.mark.parametrize("module", MODULES_WITH_SECRETS)
+    def test_comparison_by_value_is_of_public_data(self, module: str) -> None:
+        tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Compare) and not any(
+                isinstance(kind, ast.Is | ast.IsNot) for kind in node.ops
+            ):
+                is_of_integers = any(map(is_integer, [node.left, *node.comparators]))
+                assert is_of_integers or ast.unparse(node) in PUBLIC_COMPARISONS, (
+                    f"line {node.lineno}: {ast.unparse(node)}"
+                )
+            assert not isinstance(node, ast.Match), "a match compares by value"
 
-def test_macs_and_tags_are_compared_in_constant_time() -> None:
-    calls = [
-        ast.unparse(node)
-        for module in MODULES_WITH_SECRETS
-        for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "bytes_eq"
-    ]
-    assert len(calls) == 3  # a message's MAC, a header's, the public half of a secret key
-    assert primitives.bytes_eq.__module__ == "cryptography.hazmat.primitives.constant_time"
+    def test_macs_and_key_halves_are_compared_in_constant_time(self) -> None:
+        calls = [
+            ast.unparse(node)
+            for module in MODULES_WITH_SECRETS
+            for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text()))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "bytes_eq"
+        ]
+        assert len(calls) == 3  # a message's MAC, a header's, the public half of a secret key
+        assert primitives.bytes_eq.__module__ == "cryptography.hazmat.primitives.constant_time"

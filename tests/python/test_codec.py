@@ -1,4 +1,4 @@
-"""Payloads to requests and back, in both codecs; tags come back as they came; garbage is refused as such."""
+"""Payloads to requests and back, in both codecs. Tags come back unchanged; garbage is refused."""
 
 import struct
 import tracemalloc
@@ -10,6 +10,7 @@ import erlang
 import msgpack
 import pytest
 from erlang import OtpErlangAtom, OtpErlangBinary, OtpErlangList, OtpErlangPid, OtpErlangReference
+from etf_terms import encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from msgpack import ExtType
@@ -58,12 +59,8 @@ ETF_TAGS: dict[str, Any] = {
 }
 
 
-def etf(term: Any) -> bytes:
-    return bytes(erlang.term_to_binary(term))
-
-
 class Request(NamedTuple):
-    """What `decode` returns, by name."""
+    """What `decode` returns."""
 
     encode: codec.Encode
     tag: Any
@@ -80,11 +77,11 @@ def decode(payload: bytes | memoryview) -> Request:
 
 
 def etf_sha256(tag: Any, data: bytes) -> bytes:
-    return etf((tag, OtpErlangAtom("sha256"), [OtpErlangBinary(data)]))
+    return encoded((tag, OtpErlangAtom("sha256"), [OtpErlangBinary(data)]))
 
 
 def etf_request(tag: Any, operation: Any, args: Any) -> Request:
-    return decode(etf((tag, operation, args)))
+    return decode(encoded((tag, operation, args)))
 
 
 def perform_etf(operation: str, args: Any) -> Any:
@@ -93,157 +90,50 @@ def perform_etf(operation: str, args: Any) -> Any:
     return answer
 
 
-# --- msgpack ---
+class TestBothCodecs:
+    """What holds for msgpack and for the external term format."""
 
+    @pytest.mark.parametrize("size", [1, 100_000])
+    def test_request_in_a_view_of_a_stream_is_decoded(self, size: int) -> None:
+        for payload in (msgpack.packb([7, "sha256", [bytes(size)]]), etf_sha256(7, bytes(size))):
+            piece = memoryview(b"before" + payload + b"behind")[6:-6]
+            request = decode(piece)
+            assert request[1:] == (7, "sha256", [bytes(size)])
+            assert all(type(argument) is bytes for argument in request.args)
+            assert request.reply(OK) == decode(payload).reply(OK)
 
-def test_a_msgpack_request_is_an_array_of_tag_operation_and_arguments() -> None:
-    payload = b"\x93\x07\xa6sha256\x91\xc4\x03abc"
-    assert decode(payload)[1:] == (7, "sha256", [b"abc"])
+    def test_request_holds_no_view_of_its_stream(self) -> None:
+        stream = bytearray(msgpack.packb([b"tag", "sha256", [bytes(100_000)]]))
+        with memoryview(stream) as piece:
+            request = decode(piece)
+        stream.clear()  # BufferError while anything views it
+        assert request[1:] == (b"tag", "sha256", [bytes(100_000)])
 
+    def test_requests_are_answered_in_any_order(self) -> None:
+        one, other = (
+            decode(msgpack.packb([1, "init", []])),
+            etf_request(2, OtpErlangAtom("init"), []),
+        )
+        assert one.reply(OK) == msgpack.packb([1, OK])
+        assert other.reply(OK) == encoded((2, OtpErlangAtom("ok")))
+        assert one.reply(OK) == msgpack.packb([1, OK])
 
-def test_a_msgpack_reply_is_an_array_of_tag_and_answer() -> None:
-    request = decode(b"\x93\x07\xa4init\x90")
-    assert request.reply((OK, b"abc")) == b"\x92\x07\x92\xd5\x01ok\xc4\x03abc"
+    def test_reply_that_is_not_a_term_leaves_nothing_in_the_next(self) -> None:
+        request = decode(msgpack.packb([1, "init", []]))
+        with pytest.raises(TypeError):
+            request.reply((OK, b"secret", object()))
+        assert request.reply(OK) == msgpack.packb([1, OK])
 
-
-@given(tag=TAGS)
-def test_a_msgpack_tag_comes_back_as_it_came(tag: Any) -> None:
-    assert decode(msgpack.packb([tag, "init", []])).reply(OK) == msgpack.packb([tag, OK])
-
-
-def test_atoms_are_ext_type_1() -> None:
-    atom = codec.atom("bad_mac")
-    assert (atom.code, atom.data) == (1, b"bad_mac")
-
-
-def test_undefined_is_an_atom() -> None:
-    assert (codec.UNDEFINED.code, codec.UNDEFINED.data) == (1, b"undefined")
-
-
-def test_a_string_of_msgpack_is_no_binary() -> None:
-    request = decode(msgpack.packb([0, "sha256", ["text"]]))
-    assert perform(request.operation, request.args) == BADARG
-
-
-def test_a_notice_is_an_array_of_its_terms() -> None:
-    assert msgpack.unpackb(codec.encode_notice("ready", 1, {"os_pid": 2})) == [
-        "ready",
-        1,
-        {"os_pid": 2},
-    ]
-
-
-@given(payload=st.binary(min_size=1, max_size=64))
-def test_garbage_is_a_request_or_a_protocol_error(payload: bytes) -> None:
-    with suppress(ProtocolError):
-        assert len(codec.decode(payload)) == 4
-
-
-@given(garbage=st.binary(max_size=64))
-def test_garbage_in_the_external_term_format_is_a_request_or_a_protocol_error(
-    garbage: bytes,
-) -> None:
-    with suppress(ProtocolError):
-        assert len(codec.decode(b"\x83" + garbage)) == 4
-
-
-@pytest.mark.parametrize("size", [1, 100_000])
-def test_a_request_in_a_piece_of_a_stream_is_a_request(size: int) -> None:
-    for payload in (msgpack.packb([7, "sha256", [bytes(size)]]), etf_sha256(7, bytes(size))):
-        piece = memoryview(b"before" + payload + b"behind")[6:-6]
-        request = decode(piece)
-        assert request[1:] == (7, "sha256", [bytes(size)])
-        assert all(type(argument) is bytes for argument in request.args)
-        assert request.reply(OK) == decode(payload).reply(OK)
-
-
-def test_a_request_does_not_hold_the_stream_it_came_in() -> None:
-    stream = bytearray(msgpack.packb([b"tag", "sha256", [bytes(100_000)]]))
-    with memoryview(stream) as piece:
-        request = decode(piece)
-    stream.clear()  # BufferError while anything views it
-    assert request[1:] == (b"tag", "sha256", [bytes(100_000)])
-
-
-def test_requests_of_both_codecs_are_answered_in_any_order() -> None:
-    one, other = decode(msgpack.packb([1, "init", []])), etf_request(2, OtpErlangAtom("init"), [])
-    assert one.reply(OK) == msgpack.packb([1, OK])
-    assert other.reply(OK) == etf((2, OtpErlangAtom("ok")))
-    assert one.reply(OK) == msgpack.packb([1, OK])
-
-
-def test_a_reply_that_is_no_term_leaves_nothing_in_the_next() -> None:
-    request = decode(msgpack.packb([1, "init", []]))
-    with pytest.raises(TypeError):
-        request.reply((OK, b"secret", object()))
-    assert request.reply(OK) == msgpack.packb([1, OK])
-
-
-def test_the_memory_of_a_long_reply_is_given_back() -> None:
-    request, long = decode(msgpack.packb([1, "init", []])), bytes(16 * 1024 * 1024)
-    tracemalloc.start()
-    try:
-        request.reply((OK, long))
-        held, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak > len(long), "its memory is not seen"
-    assert held < len(long) // 4
-
-
-# --- Batches ---
-
-
-def test_a_batch_of_msgpack_has_calls_of_name_and_arguments() -> None:
-    calls = [["sha256", [b"abc"]], ["init", []]]
-    assert decode(msgpack.packb([7, "batch", calls]))[1:] == (7, codec.BATCH, calls)
-
-
-def test_a_batch_of_etf_has_the_same_calls() -> None:
-    calls = [(OtpErlangAtom("sha256"), [OtpErlangBinary(b"abc")]), (OtpErlangAtom("init"), [])]
-    assert etf_request(7, OtpErlangAtom("batch"), calls)[1:] == (
-        7,
-        codec.BATCH,
-        [["sha256", [b"abc"]], ["init", []]],
-    )
-
-
-def test_the_bytes_of_a_batch_of_etf() -> None:
-    call = b"\x68\x02\x77\x04init\x6a"
-    request = decode(
-        b"\x83\x68\x03\x61\x07\x77\x05batch\x6c\x00\x00\x00\x02" + call + call + b"\x6a"
-    )
-    assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
-    assert (
-        request.reply([OK, OK])
-        == b"\x83\x68\x02\x61\x07\x6c\x00\x00\x00\x02" + b"\x77\x02ok" * 2 + b"\x6a"
-    )
-
-
-def test_the_bytes_of_a_batch_of_msgpack() -> None:
-    request = decode(b"\x93\x07\xa5batch\x92" + b"\x92\xa4init\x90" * 2)
-    assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
-    assert request.reply([OK, OK]) == b"\x92\x07\x92" + b"\xd5\x01ok" * 2
-
-
-def test_the_name_in_a_call_of_etf_is_an_atom() -> None:
-    names = [OtpErlangAtom("init"), OtpErlangBinary(b"init"), b"init", 1, None]
-    answers = perform_etf("batch", [(name, []) for name in names])
-    unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
-    assert answers == [OtpErlangAtom("ok"), unknown, unknown, unknown, unknown]
-
-
-def test_a_batch_inside_a_batch_of_etf_is_unknown() -> None:
-    batch, init = OtpErlangAtom("batch"), OtpErlangAtom("init")
-    unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
-    assert perform_etf("batch", [(batch, [(init, [])]), (init, [])]) == [
-        unknown,
-        OtpErlangAtom("ok"),
-    ]
-
-
-def test_an_empty_batch_of_etf_is_answered_by_an_empty_list() -> None:
-    assert perform_etf("batch", []) == []
+    def test_memory_of_a_long_reply_is_freed(self) -> None:
+        request, long = decode(msgpack.packb([1, "init", []])), bytes(16 * 1024 * 1024)
+        tracemalloc.start()
+        try:
+            request.reply((OK, long))
+            held, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak > len(long), "its memory is not seen"
+        assert held < len(long) // 4
 
 
 MALFORMED_ETF_BATCHES: dict[str, Any] = {
@@ -262,9 +152,57 @@ MALFORMED_ETF_BATCHES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("calls", MALFORMED_ETF_BATCHES.values(), ids=MALFORMED_ETF_BATCHES)
-def test_a_malformed_batch_of_etf_is_badarg(calls: Any) -> None:
-    assert perform_etf("batch", calls) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
+class TestBatches:
+    """A batch has the same calls in both codecs."""
+
+    def test_msgpack_batch_has_calls_of_name_and_arguments(self) -> None:
+        calls = [["sha256", [b"abc"]], ["init", []]]
+        assert decode(msgpack.packb([7, "batch", calls]))[1:] == (7, codec.BATCH, calls)
+
+    def test_etf_batch_has_calls_of_name_and_arguments(self) -> None:
+        calls = [(OtpErlangAtom("sha256"), [OtpErlangBinary(b"abc")]), (OtpErlangAtom("init"), [])]
+        assert etf_request(7, OtpErlangAtom("batch"), calls)[1:] == (
+            7,
+            codec.BATCH,
+            [["sha256", [b"abc"]], ["init", []]],
+        )
+
+    def test_msgpack_batch_has_the_bytes_of_the_protocol(self) -> None:
+        request = decode(b"\x93\x07\xa5batch\x92" + b"\x92\xa4init\x90" * 2)
+        assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
+        assert request.reply([OK, OK]) == b"\x92\x07\x92" + b"\xd5\x01ok" * 2
+
+    def test_etf_batch_has_the_bytes_of_the_protocol(self) -> None:
+        call = b"\x68\x02\x77\x04init\x6a"
+        request = decode(
+            b"\x83\x68\x03\x61\x07\x77\x05batch\x6c\x00\x00\x00\x02" + call + call + b"\x6a"
+        )
+        assert request[1:] == (7, codec.BATCH, [["init", []]] * 2)
+        assert (
+            request.reply([OK, OK])
+            == b"\x83\x68\x02\x61\x07\x6c\x00\x00\x00\x02" + b"\x77\x02ok" * 2 + b"\x6a"
+        )
+
+    def test_etf_call_whose_name_is_no_atom_is_unknown(self) -> None:
+        names = [OtpErlangAtom("init"), OtpErlangBinary(b"init"), b"init", 1, None]
+        answers = perform_etf("batch", [(name, []) for name in names])
+        unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
+        assert answers == [OtpErlangAtom("ok"), unknown, unknown, unknown, unknown]
+
+    def test_etf_batch_in_a_batch_is_unknown(self) -> None:
+        batch, init = OtpErlangAtom("batch"), OtpErlangAtom("init")
+        unknown = (OtpErlangAtom("error"), OtpErlangAtom("unknown_operation"))
+        assert perform_etf("batch", [(batch, [(init, [])]), (init, [])]) == [
+            unknown,
+            OtpErlangAtom("ok"),
+        ]
+
+    def test_empty_etf_batch_is_answered_by_an_empty_list(self) -> None:
+        assert perform_etf("batch", []) == []
+
+    @pytest.mark.parametrize("calls", MALFORMED_ETF_BATCHES.values(), ids=MALFORMED_ETF_BATCHES)
+    def test_malformed_etf_batch_is_badarg(self, calls: Any) -> None:
+        assert perform_etf("batch", calls) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
 
 
 NO_REQUESTS: dict[str, bytes] = {
@@ -287,89 +225,12 @@ NO_REQUESTS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("payload", NO_REQUESTS.values(), ids=NO_REQUESTS)
-def test_a_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -> None:
-    with pytest.raises(ProtocolError, match="is no request"):
-        codec.decode(payload)
-
-
-@pytest.mark.parametrize("depth", [400, 512, 600, 1000, 1022])
-def test_a_msgpack_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
-    payload = b"\x93" + b"\x91" * depth + b"\x01" + b"\xa4init\x90"
-    try:
-        reply = decode(payload).reply(OK)
-    except ProtocolError:
-        return
-    assert reply == b"\x92" + b"\x91" * depth + b"\x01" + b"\xd5\x01ok"
-
-
 class ShallowPacker:
-    """An encoder that goes less deep than the decoder, as msgpack's did before 1.1."""
+    """An encoder that is less tolerant of nesting than the decoder, like msgpack's before 1.1."""
 
     def pack(self, term: Any) -> bytes:
         """Refuse every term."""
         raise ValueError("recursion limit exceeded")
-
-
-def test_a_tag_that_the_encoder_does_not_take_is_a_protocol_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(codec, "_packer", ShallowPacker())
-    with pytest.raises(ProtocolError, match="nested too deep"):
-        decode(b"\x93\x91\x01\xa4init\x90").reply(OK)
-
-
-# --- External term format ---
-
-
-@pytest.mark.parametrize("tag", ETF_TAGS.values(), ids=ETF_TAGS)
-def test_an_etf_tag_comes_back_as_it_came(tag: Any) -> None:
-    request = etf_request(tag, OtpErlangAtom("init"), [])
-    assert request.reply(OK) == etf((tag, OtpErlangAtom("ok")))
-
-
-def test_an_atom_of_latin_1_comes_back_as_it_came() -> None:
-    atom = b"\x64\x00\x02\xe4\xf6"  # ATOM_EXT
-    request = decode(b"\x83\x68\x03" + atom + b"\x77\x04init\x6a")
-    assert request.operation == "init"
-    assert erlang.binary_to_term(request.reply(OK))[0].value == b"\xe4\xf6"
-
-
-def test_an_etf_reply_is_a_tuple_of_tag_and_answer() -> None:
-    request = etf_request(7, OtpErlangAtom("init"), [])
-    assert request.reply((OK, (1, b"abc", codec.UNDEFINED))) == (
-        b"\x83\x68\x02\x61\x07\x68\x02\x77\x02ok\x68\x03\x61\x01\x6d\x00\x00\x00\x03abc\x77\x09undefined"
-    )
-
-
-def test_an_etf_binary_is_a_binary() -> None:
-    assert perform_etf("sha256", [OtpErlangBinary(b"abc")])[1] == OtpErlangBinary(sha256(b"abc"))
-
-
-def test_an_etf_argument_undefined_is_the_atom() -> None:
-    assert etf_request(0, OtpErlangAtom("init"), [None]).args == [codec.UNDEFINED]
-
-
-def test_etf_atoms_are_atoms_in_both_encodings() -> None:
-    latin = b"\x83\x68\x03\x61\x00\x64\x00\x04init\x6c\x00\x00\x00\x01\x73\x01a\x6a"
-    assert decode(latin)[1:] == (0, "init", [codec.atom("a")])
-
-
-def test_a_string_of_etf_is_a_list_and_no_binary() -> None:
-    assert etf_request(0, OtpErlangAtom("sha256"), [b"abc"]).args == [[97, 98, 99]]
-    assert perform_etf("sha256", [b"abc"]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
-
-
-def test_arguments_that_are_small_integers_come_as_a_string_and_are_taken() -> None:
-    answer = perform_etf("generate_pre_key", b"\x07")
-    assert answer[0] == OtpErlangAtom("ok")
-    assert answer[1][0] == 7
-
-
-def test_a_big_integer_of_etf_is_an_integer() -> None:
-    assert perform_etf("hkdf_sha256", [OtpErlangBinary(b"")] * 3 + [2**80])[1] == OtpErlangAtom(
-        "invalid_length"
-    )
 
 
 BAD_ETF_ARGUMENTS: dict[str, Any] = {
@@ -384,25 +245,8 @@ BAD_ETF_ARGUMENTS: dict[str, Any] = {
     "float": 1.0,
 }
 
-
-@pytest.mark.parametrize("argument", BAD_ETF_ARGUMENTS.values(), ids=BAD_ETF_ARGUMENTS)
-def test_an_etf_argument_that_is_no_binary_is_badarg(argument: Any) -> None:
-    assert perform_etf("sha256", [argument]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
-
-
-@pytest.mark.parametrize(
-    "operation", [OtpErlangBinary(b"sha256"), b"sha256", 1, None, True, []], ids=repr
-)
-def test_an_etf_operation_that_is_no_atom_is_unknown(operation: Any) -> None:
-    request = etf_request(0, operation, [])
-    assert perform(request.operation, request.args) == (
-        codec.atom("error"),
-        codec.atom("unknown_operation"),
-    )
-
-
 INIT: tuple[Any, ...] = (1, OtpErlangAtom("init"), [])
-PLAIN_INIT = etf(INIT)[1:]
+PLAIN_INIT = encoded(INIT)[1:]
 ZEROS = b"\x6d" + struct.pack(">I", 10_000) + bytes(10_000)
 MAP = b"\x83\x74\0\0\0\3" + b"\x61\1" * 2 + b"\x61\2" * 2 + b"\x61\3" * 2
 COMPRESSED_ZEROS = b"\x50" + struct.pack(">I", len(ZEROS)) + zlib.compress(ZEROS)
@@ -410,11 +254,11 @@ NO_ETF_REQUESTS: dict[str, bytes] = {
     "nothing": b"\x83",
     "compressed": b"\x83\x50" + struct.pack(">I", len(PLAIN_INIT)) + zlib.compress(PLAIN_INIT),
     "compressed inside": b"\x83\x68\x03\x61\x01\x77\x04init" + COMPRESSED_ZEROS,
-    "two elements": etf(INIT[:2]),
-    "four elements": etf((*INIT, 1)),
-    "integer": etf(1),
-    "atom": etf(OtpErlangAtom("init")),
-    "string of three": etf(b"abc"),
+    "two elements": encoded(INIT[:2]),
+    "four elements": encoded((*INIT, 1)),
+    "integer": encoded(1),
+    "atom": encoded(OtpErlangAtom("init")),
+    "string of three": encoded(b"abc"),
     "map": MAP,
     "map for a tag": b"\x83\x68\x03" + MAP[1:] + b"\x77\x04init\x6a",
     "empty map for a tag": b"\x83\x68\x03\x74\0\0\0\0\x77\x04init\x6a",
@@ -424,8 +268,8 @@ NO_ETF_REQUESTS: dict[str, bytes] = {
     "cached atom for a tag": b"\x83\x68\x03\x4e\0\x77\x04init\x6a",
     "cached atom in a tag": b"\x83\x68\x03\x68\x01\x4e\0\x77\x04init\x6a",
     "cached atom for an operation": b"\x83\x68\x03\x61\x01\x4e\0\x6a",
-    "cut": etf(INIT)[:-1],
-    "more behind it": etf(INIT) + b"\x6a",
+    "cut": encoded(INIT)[:-1],
+    "more behind it": encoded(INIT) + b"\x6a",
     "unknown tag": b"\x83\x00",
     "atom that is not UTF-8": b"\x83\x68\x03\x61\x01\x77\x01\xff\x6a",
     "binary longer than the payload": b"\x83\x68\x03\x61\x01\x77\x04init\x6d\xff\xff\xff\xff",
@@ -436,27 +280,157 @@ NO_ETF_REQUESTS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("payload", NO_ETF_REQUESTS.values(), ids=NO_ETF_REQUESTS)
-def test_an_etf_payload_that_is_no_request_is_a_protocol_error(payload: bytes) -> None:
-    with pytest.raises(ProtocolError, match="is no request"):
-        codec.decode(payload)
+class TestExternalTermFormat:
+    """Requests, tags and replies in the external term format."""
+
+    @pytest.mark.parametrize("tag", ETF_TAGS.values(), ids=ETF_TAGS)
+    def test_tag_comes_back_unchanged(self, tag: Any) -> None:
+        request = etf_request(tag, OtpErlangAtom("init"), [])
+        assert request.reply(OK) == encoded((tag, OtpErlangAtom("ok")))
+
+    def test_latin_1_atom_comes_back_unchanged(self) -> None:
+        atom = b"\x64\x00\x02\xe4\xf6"  # ATOM_EXT
+        request = decode(b"\x83\x68\x03" + atom + b"\x77\x04init\x6a")
+        assert request.operation == "init"
+        assert erlang.binary_to_term(request.reply(OK))[0].value == b"\xe4\xf6"
+
+    @pytest.mark.parametrize("depth", [100, 250, 300, 350, 400, 450, 1000])
+    def test_deep_tag_comes_back_or_is_refused(self, depth: int) -> None:
+        tag = b"\x68\x01" * depth + b"\x6a"
+        try:
+            reply = decode(b"\x83\x68\x03" + tag + b"\x77\x04init\x6a").reply(OK)
+        except ProtocolError:
+            return
+        assert reply == b"\x83\x68\x02" + tag + b"\x77\x02ok"
+
+    def test_reply_is_a_tuple_of_tag_and_answer(self) -> None:
+        request = etf_request(7, OtpErlangAtom("init"), [])
+        assert request.reply((OK, (1, b"abc", codec.UNDEFINED))) == (
+            b"\x83\x68\x02\x61\x07\x68\x02\x77\x02ok\x68\x03\x61\x01\x6d\x00\x00\x00\x03abc\x77\x09undefined"
+        )
+
+    def test_binary_is_a_binary(self) -> None:
+        assert perform_etf("sha256", [OtpErlangBinary(b"abc")])[1] == OtpErlangBinary(
+            sha256(b"abc")
+        )
+
+    def test_undefined_is_an_atom(self) -> None:
+        assert etf_request(0, OtpErlangAtom("init"), [None]).args == [codec.UNDEFINED]
+
+    def test_atom_in_either_encoding_is_an_atom(self) -> None:
+        latin = b"\x83\x68\x03\x61\x00\x64\x00\x04init\x6c\x00\x00\x00\x01\x73\x01a\x6a"
+        assert decode(latin)[1:] == (0, "init", [codec.atom("a")])
+
+    def test_string_is_a_list_and_not_a_binary(self) -> None:
+        assert etf_request(0, OtpErlangAtom("sha256"), [b"abc"]).args == [[97, 98, 99]]
+        assert perform_etf("sha256", [b"abc"]) == (OtpErlangAtom("error"), OtpErlangAtom("badarg"))
+
+    def test_small_integers_in_a_string_are_arguments(self) -> None:
+        answer = perform_etf("generate_pre_key", b"\x07")
+        assert answer[0] == OtpErlangAtom("ok")
+        assert answer[1][0] == 7
+
+    def test_big_integer_is_an_integer(self) -> None:
+        assert perform_etf("hkdf_sha256", [OtpErlangBinary(b"")] * 3 + [2**80])[1] == OtpErlangAtom(
+            "invalid_length"
+        )
+
+    @pytest.mark.parametrize("argument", BAD_ETF_ARGUMENTS.values(), ids=BAD_ETF_ARGUMENTS)
+    def test_argument_that_is_no_binary_is_badarg(self, argument: Any) -> None:
+        assert perform_etf("sha256", [argument]) == (
+            OtpErlangAtom("error"),
+            OtpErlangAtom("badarg"),
+        )
+
+    @pytest.mark.parametrize(
+        "operation", [OtpErlangBinary(b"sha256"), b"sha256", 1, None, True, []], ids=repr
+    )
+    def test_operation_that_is_no_atom_is_unknown(self, operation: Any) -> None:
+        request = etf_request(0, operation, [])
+        assert perform(request.operation, request.args) == (
+            codec.atom("error"),
+            codec.atom("unknown_operation"),
+        )
+
+    @given(garbage=st.binary(max_size=64))
+    def test_garbage_is_a_request_or_a_protocol_error(
+        self,
+        garbage: bytes,
+    ) -> None:
+        with suppress(ProtocolError):
+            assert len(codec.decode(b"\x83" + garbage)) == 4
+
+    @pytest.mark.parametrize("payload", NO_ETF_REQUESTS.values(), ids=NO_ETF_REQUESTS)
+    def test_other_payload_is_a_protocol_error(self, payload: bytes) -> None:
+        with pytest.raises(ProtocolError, match="is no request"):
+            codec.decode(payload)
 
 
-@pytest.mark.parametrize("depth", [100, 250, 300, 350, 400, 450, 1000])
-def test_an_etf_tag_is_sent_back_or_refused_however_deep(depth: int) -> None:
-    tag = b"\x68\x01" * depth + b"\x6a"
-    try:
-        reply = decode(b"\x83\x68\x03" + tag + b"\x77\x04init\x6a").reply(OK)
-    except ProtocolError:
-        return
-    assert reply == b"\x83\x68\x02" + tag + b"\x77\x02ok"
+class TestMsgpack:
+    """Requests, tags and replies in msgpack."""
 
+    def test_request_is_an_array_of_tag_operation_and_arguments(self) -> None:
+        payload = b"\x93\x07\xa6sha256\x91\xc4\x03abc"
+        assert decode(payload)[1:] == (7, "sha256", [b"abc"])
 
-def test_a_protocol_error_does_not_quote_the_payload() -> None:
-    with pytest.raises(ProtocolError) as caught:
-        codec.decode(msgpack.packb(["plaintext", "init"]))
-    assert "plaintext" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    def test_reply_is_an_array_of_tag_and_answer(self) -> None:
+        request = decode(b"\x93\x07\xa4init\x90")
+        assert request.reply((OK, b"abc")) == b"\x92\x07\x92\xd5\x01ok\xc4\x03abc"
+
+    @given(tag=TAGS)
+    def test_tag_comes_back_unchanged(self, tag: Any) -> None:
+        assert decode(msgpack.packb([tag, "init", []])).reply(OK) == msgpack.packb([tag, OK])
+
+    @pytest.mark.parametrize("depth", [400, 512, 600, 1000, 1022])
+    def test_deep_tag_comes_back_or_is_refused(self, depth: int) -> None:
+        payload = b"\x93" + b"\x91" * depth + b"\x01" + b"\xa4init\x90"
+        try:
+            reply = decode(payload).reply(OK)
+        except ProtocolError:
+            return
+        assert reply == b"\x92" + b"\x91" * depth + b"\x01" + b"\xd5\x01ok"
+
+    def test_tag_too_deep_for_the_encoder_is_a_protocol_error(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(codec, "_packer", ShallowPacker())
+        with pytest.raises(ProtocolError, match="nested too deep"):
+            decode(b"\x93\x91\x01\xa4init\x90").reply(OK)
+
+    def test_atom_is_ext_type_1(self) -> None:
+        atom = codec.atom("bad_mac")
+        assert (atom.code, atom.data) == (1, b"bad_mac")
+
+    def test_undefined_is_an_atom(self) -> None:
+        assert (codec.UNDEFINED.code, codec.UNDEFINED.data) == (1, b"undefined")
+
+    def test_string_is_not_a_binary(self) -> None:
+        request = decode(msgpack.packb([0, "sha256", ["text"]]))
+        assert perform(request.operation, request.args) == BADARG
+
+    def test_notice_is_an_array_of_its_terms(self) -> None:
+        assert msgpack.unpackb(codec.encode_notice("ready", 1, {"os_pid": 2})) == [
+            "ready",
+            1,
+            {"os_pid": 2},
+        ]
+
+    @given(payload=st.binary(min_size=1, max_size=64))
+    def test_garbage_is_a_request_or_a_protocol_error(self, payload: bytes) -> None:
+        with suppress(ProtocolError):
+            assert len(codec.decode(payload)) == 4
+
+    @pytest.mark.parametrize("payload", NO_REQUESTS.values(), ids=NO_REQUESTS)
+    def test_other_payload_is_a_protocol_error(self, payload: bytes) -> None:
+        with pytest.raises(ProtocolError, match="is no request"):
+            codec.decode(payload)
+
+    def test_protocol_error_does_not_quote_the_payload(self) -> None:
+        with pytest.raises(ProtocolError) as caught:
+            codec.decode(msgpack.packb(["plaintext", "init"]))
+        assert "plaintext" not in str(caught.value)
+        assert caught.value.__cause__ is None
 
 
 def sha256(data: bytes) -> bytes:

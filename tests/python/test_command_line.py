@@ -1,14 +1,15 @@
 """The command line: its table, its help, and what it says of a command line that is wrong."""
 
+import os
+import re
 import sys
 
 import pytest
-from child import PACKAGE, Ended, code, python
+from child import PACKAGE, ROOT, Ended, code, python
 
-from signal_port import __version__
+from signal_port import __version__, exit_status
 from signal_port.command_line import COMMANDS
-
-USAGE_STATUS, UNFIT_STATUS = 2, 78
+from signal_port.exit_status import UNFIT, USAGE
 
 
 def signal_port(*arguments: str) -> Ended:
@@ -68,7 +69,7 @@ class TestMistakes:
     def test_unknown_command_is_named_in_one_line(self, arguments: list[str]) -> None:
         name = arguments[0] if arguments else ""
         sentence = f"there is no command '{name}': 'signal-port --help' lists them"
-        assert signal_port(*arguments) == (USAGE_STATUS, b"", f"signal-port: {sentence}\n")
+        assert signal_port(*arguments) == (USAGE, b"", f"signal-port: {sentence}\n")
 
     @pytest.mark.parametrize(
         "line",
@@ -79,7 +80,7 @@ class TestMistakes:
     )
     def test_wrong_arguments_are_answered_with_the_usage(self, line: str) -> None:
         ended = signal_port(*line.split())
-        assert (ended.status, ended.stdout) == (USAGE_STATUS, b"")
+        assert (ended.status, ended.stdout) == (USAGE, b"")
         assert ended.stderr.startswith(f"usage: signal-port {line.split()[0]} [")
 
 
@@ -89,7 +90,7 @@ class TestNeeds:
     @pytest.mark.parametrize("arguments", [["version"], ["selftest"], ["inspect-session", "-"]])
     def test_missing_package_is_told(self, arguments: list[str]) -> None:
         ended = python("-S", "-m", "signal_port", *arguments)
-        assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+        assert (ended.status, ended.stdout) == (UNFIT, b"")
         assert ended.stderr.startswith(
             f"signal-port: Python ({sys.executable}) cannot import cryptography ("
         )
@@ -99,9 +100,23 @@ class TestNeeds:
     def test_old_python_is_told_which_is_needed(self, name: str) -> None:
         run = "from signal_port.command_line import main", f"sys.exit(main([{name!r}]))"
         ended = python(*code("sys.version_info = (3, 9, 2)", *run))
-        assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+        assert (ended.status, ended.stdout) == (UNFIT, b"")
         assert ended.stderr.startswith("signal-port: Python 3.10 or later is needed, and ")
         assert ended.stderr.count("\n") == 1
+
+
+class TestExitStatus:
+    """The statuses have the numbers of the protocol and of sysexits.h."""
+
+    def test_worker_statuses_are_those_of_the_protocol(self) -> None:
+        rows = re.findall(r"^\| (\d+) \|", (ROOT / "PROTOCOL.md").read_text(), re.MULTILINE)
+        ours = [exit_status.OK, USAGE, exit_status.CRASHED, exit_status.PROTOCOL, UNFIT]
+        assert [int(row) for row in rows] == ours
+
+    def test_statuses_are_those_of_the_system(self) -> None:
+        assert (exit_status.DATA, exit_status.NO_INPUT) == (os.EX_DATAERR, os.EX_NOINPUT)
+        assert (exit_status.CRASHED, UNFIT) == (os.EX_SOFTWARE, os.EX_CONFIG)
+        assert exit_status.PROTOCOL == os.EX_PROTOCOL
 
 
 class TestVersion:

@@ -1,4 +1,4 @@
-"""The runner of the documents: a document that does not hold must fail, and say where."""
+"""The runner of the documents: a wrong document fails, with the line of the fault."""
 
 import os
 import sys
@@ -26,37 +26,40 @@ LIES = {
 
 
 def told(document, folder, monkeypatch):
-    """Return what is told of a document."""
+    """Return the lines that the runner prints of a document."""
     monkeypatch.setattr("run.ROOT", folder)
     (folder / "doc.md").write_text(document)
     return Story("doc.md", folder, "file:///repository", dict(os.environ)).run()
 
 
-@pytest.mark.parametrize("document, expected", LIES.values(), ids=LIES)
-def test_a_document_that_does_not_hold_fails(document, expected, tmp_path, monkeypatch):
-    assert expected in told(document, tmp_path, monkeypatch)[-1]
+class TestStory:
+    """A document is run from its beginning to its end."""
+
+    @pytest.mark.parametrize("document, expected", LIES.values(), ids=LIES)
+    def test_wrong_document_fails_with_its_line(self, document, expected, tmp_path, monkeypatch):
+        assert expected in told(document, tmp_path, monkeypatch)[-1]
+
+    def test_blocks_of_a_document_share_a_folder(self, tmp_path, monkeypatch):
+        file = "<!-- file: a/b -->\n```ini\nURL-OF-THIS-REPOSITORY\n```"
+        document = f"{file}\n\n```sh\ngrep -q file:///repository a/b\n```"
+        assert told(document, tmp_path, monkeypatch) == ["doc.md: 2 blocks ok"]
+
+    def test_pictures_are_not_run_and_other_reasons_are_printed(self, tmp_path, monkeypatch):
+        pictures = "```\nfalse\n```\n```text\nfalse\n```"
+        document = f"{pictures}\n\n<!-- not run: no network -->\n```sh\nfalse\n```"
+        assert told(document, tmp_path, monkeypatch) == [
+            "doc.md:10: not run: no network",
+            "doc.md: 0 blocks ok",
+        ]
 
 
-def test_a_story_is_told_in_one_folder(tmp_path, monkeypatch):
-    document = "<!-- file: a/b -->\n```ini\nURL-OF-THIS-REPOSITORY\n```\n\n```sh\ngrep -q file:///repository a/b\n```"
-    assert told(document, tmp_path, monkeypatch) == ["doc.md: 2 blocks ok"]
+class TestBlocks:
+    """The blocks of a document."""
 
+    def test_indented_block_loses_its_indent(self):
+        (block,) = blocks("1. first\n\n   ```sh\n   one\n     two\n   ```\n")
+        assert (block.line, block.language, block.text) == (4, "sh", "one\n  two\n")
 
-def test_pictures_do_not_run_and_the_reason_of_others_is_told(tmp_path, monkeypatch):
-    document = (
-        "```\nfalse\n```\n```text\nfalse\n```\n\n<!-- not run: no network -->\n```sh\nfalse\n```"
-    )
-    assert told(document, tmp_path, monkeypatch) == [
-        "doc.md:10: not run: no network",
-        "doc.md: 0 blocks ok",
-    ]
-
-
-def test_an_indented_block_loses_its_indent():
-    (block,) = blocks("1. first\n\n   ```sh\n   one\n     two\n   ```\n")
-    assert (block.line, block.language, block.text) == (4, "sh", "one\n  two\n")
-
-
-def test_a_missing_end_is_a_failure():
-    with pytest.raises(Failure):
-        list(blocks("```sh\n"))
+    def test_block_without_an_end_is_a_failure(self):
+        with pytest.raises(Failure):
+            list(blocks("```sh\n"))

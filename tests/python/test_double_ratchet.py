@@ -1,4 +1,4 @@
-"""The ratchet between two parties: what arrives is what was sent, whatever is lost, late, doubled or forged."""
+"""The ratchet between two parties, with messages that are lost, late, duplicated or forged."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ NO_POINT = (2).to_bytes(32, "little")
 
 
 def sent(state: bytes, count: int) -> tuple[list[bytes], bytes]:
-    """Return the wires of that many messages, whose plaintexts are their positions, and the session after them."""
+    """Return that many messages, each with its position as plaintext, and the session after."""
     wires = []
     for index in range(count):
         wire, state = double_ratchet.encrypt(state, b"%d" % index)
@@ -41,7 +41,7 @@ def flipped(data: bytes, place: int) -> bytes:
 
 
 def turns(alice: bytes, bob: bytes) -> Iterator[tuple[list[bytes], bytes]]:
-    """Yield, for chain after chain of Alice's, 33 messages and Bob's session after the last of them alone."""
+    """Yield, for each chain of Alice's, 33 messages and Bob's session after the last one alone."""
     while True:
         wires, alice = sent(alice, MAX_SKIP + 1)
         _, bob = double_ratchet.decrypt(bob, wires[-1])
@@ -50,260 +50,255 @@ def turns(alice: bytes, bob: bytes) -> Iterator[tuple[list[bytes], bytes]]:
         _, alice = double_ratchet.decrypt(alice, wire)
 
 
-# --- A conversation ---
+class TestMessages:
+    """Messages that arrive in order, once."""
 
+    @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 1000, 100_000])
+    def test_message_is_decrypted(self, parties: Parties, size: int) -> None:
+        wire, _ = double_ratchet.encrypt(parties.alice, b"p" * size)
+        plaintext, _ = double_ratchet.decrypt(parties.bob, wire)
+        assert plaintext == b"p" * size
 
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 1000, 100_000])
-def test_a_message_comes_back(parties: Parties, size: int) -> None:
-    wire, _ = double_ratchet.encrypt(parties.alice, b"p" * size)
-    plaintext, _ = double_ratchet.decrypt(parties.bob, wire)
-    assert plaintext == b"p" * size
+    def test_pre_key_message_holds_a_message(self, parties: Parties) -> None:
+        info = PreKeyInfo(1, None, 3, b"e" * 32)
+        wrapped, _ = double_ratchet.encrypt_pre_key(parties.alice, b"hello", info)
+        unwrapped = messages.decode_pre_key_message(wrapped)
+        assert unwrapped[:5] == (1, b"e" * 32, parties.alice_identity, None, 3)
+        assert double_ratchet.decrypt(parties.bob, unwrapped.message)[0] == b"hello"
 
+    def test_responder_that_received_nothing_cannot_send(self, parties: Parties) -> None:
+        with refused("must_receive_first"):
+            double_ratchet.encrypt(parties.bob, b"")
+        with refused("must_receive_first"):
+            double_ratchet.encrypt_pre_key(parties.bob, b"", PreKeyInfo(1, None, 3, bytes(32)))
 
-def test_a_pre_key_message_holds_a_message(parties: Parties) -> None:
-    info = PreKeyInfo(1, None, 3, b"e" * 32)
-    wrapped, _ = double_ratchet.encrypt_pre_key(parties.alice, b"hello", info)
-    unwrapped = messages.decode_pre_key_message(wrapped)
-    assert unwrapped[:5] == (1, b"e" * 32, parties.alice_identity, None, 3)
-    assert double_ratchet.decrypt(parties.bob, unwrapped.message)[0] == b"hello"
+    def test_responder_that_received_a_message_can_send(self, parties: Parties) -> None:
+        wire, alice = double_ratchet.encrypt(parties.alice, b"")
+        _, bob = double_ratchet.decrypt(parties.bob, wire)
+        reply, _ = double_ratchet.encrypt(bob, b"reply")
+        assert double_ratchet.decrypt(alice, reply)[0] == b"reply"
 
+    def test_same_plaintext_gives_another_message(self, parties: Parties) -> None:
+        assert (
+            double_ratchet.encrypt(parties.alice, b"")[0]
+            != double_ratchet.encrypt(parties.alice, b"")[0]
+        )
 
-def test_the_responder_must_receive_first(parties: Parties) -> None:
-    with refused("must_receive_first"):
-        double_ratchet.encrypt(parties.bob, b"")
-    with refused("must_receive_first"):
-        double_ratchet.encrypt_pre_key(parties.bob, b"", PreKeyInfo(1, None, 3, bytes(32)))
-
-
-def test_the_responder_may_send_once_it_has_received(parties: Parties) -> None:
-    wire, alice = double_ratchet.encrypt(parties.alice, b"")
-    _, bob = double_ratchet.decrypt(parties.bob, wire)
-    reply, _ = double_ratchet.encrypt(bob, b"reply")
-    assert double_ratchet.decrypt(alice, reply)[0] == b"reply"
-
-
-def test_the_same_plaintext_is_never_the_same_wire(parties: Parties) -> None:
-    assert (
-        double_ratchet.encrypt(parties.alice, b"")[0]
-        != double_ratchet.encrypt(parties.alice, b"")[0]
-    )
-
-
-def test_one_s_own_message_is_refused(parties: Parties) -> None:
-    wire, alice = double_ratchet.encrypt(parties.alice, b"")
-    with refused("bad_mac"):
-        double_ratchet.decrypt(alice, wire)
-
-
-def test_another_session_s_message_is_refused(parties: Parties) -> None:
-    wire, _ = double_ratchet.encrypt(begin().alice, b"")
-    with refused("bad_mac"):
-        double_ratchet.decrypt(parties.bob, wire)
-
-
-def test_a_turn_takes_a_new_ratchet_key(parties: Parties) -> None:
-    wire, _ = double_ratchet.encrypt(parties.alice, b"")
-    _, bob = double_ratchet.decrypt(parties.bob, wire)
-    assert blob.field(bob, "ratchet public key") != blob.field(parties.bob, "ratchet public key")
-    assert blob.field(bob, "remote ratchet key") == blob.field(parties.alice, "ratchet public key")
-
-
-# --- Forged, doubled ---
-
-
-def test_a_flipped_bit_anywhere_is_refused_and_the_message_still_read(parties: Parties) -> None:
-    wire, _ = double_ratchet.encrypt(parties.alice, b"plaintext")
-    for place in range(len(wire)):
-        with refused("bad_mac", "malformed_message", "message_too_short", "unsupported_version"):
-            double_ratchet.decrypt(parties.bob, flipped(wire, place))
-    assert double_ratchet.decrypt(parties.bob, wire)[0] == b"plaintext"
-
-
-def test_a_cut_message_is_refused(parties: Parties) -> None:
-    wire, _ = double_ratchet.encrypt(parties.alice, b"plaintext")
-    for size in range(len(wire)):
-        with refused("malformed_message" if size >= 9 else "message_too_short"):
-            double_ratchet.decrypt(parties.bob, wire[:size])
-
-
-def test_a_doubled_message_is_refused(parties: Parties) -> None:
-    wire, _ = double_ratchet.encrypt(parties.alice, b"")
-    _, bob = double_ratchet.decrypt(parties.bob, wire)
-    with refused("bad_mac"):
-        double_ratchet.decrypt(bob, wire)
-
-
-def test_a_doubled_late_message_is_refused(parties: Parties) -> None:
-    (late, wire), _ = sent(parties.alice, 2)
-    _, bob = double_ratchet.decrypt(parties.bob, wire)
-    plaintext, bob = double_ratchet.decrypt(bob, late)
-    assert plaintext == b"0"
-    with refused("bad_mac"):
-        double_ratchet.decrypt(bob, late)
-
-
-@pytest.mark.parametrize(
-    ("wire", "atom"),
-    [
-        (b"", "message_too_short"),
-        (b"\x32" * 8, "message_too_short"),
-        (b"\x32" * 9, "unsupported_version"),
-        (b"\x33" + bytes(8), "malformed_message"),
-        (b"\x33" + messages.encode_envelope(bytes(80), b"") + bytes(8), "message_too_short"),
-        (b"\x33" + messages.encode_envelope(bytes(79), bytes(15)) + bytes(8), "message_too_short"),
-        (b"\x33" + messages.encode_envelope(bytes(79), bytes(16)) + bytes(8), "malformed_message"),
-        (b"\x33" + messages.encode_envelope(bytes(96), bytes(16)) + bytes(8), "malformed_message"),
-        (b"\x33" + messages.encode_envelope(bytes(80), bytes(16)) + bytes(8), "bad_mac"),
-    ],
-)
-def test_what_is_no_message_is_refused(parties: Parties, wire: bytes, atom: str) -> None:
-    with refused(atom):
-        double_ratchet.decrypt(parties.bob, wire)
-
-
-def test_the_session_is_checked_before_the_message() -> None:
-    with refused("invalid_session_size"):
-        double_ratchet.decrypt(b"", b"")
-
-
-# --- Skipped messages ---
-
-
-def test_32_messages_may_be_missing_and_come_later(parties: Parties) -> None:
-    wires, _ = sent(parties.alice, MAX_SKIP + 1)
-    plaintext, bob = double_ratchet.decrypt(parties.bob, wires[-1])
-    assert plaintext == b"32"
-    for index in reversed(range(MAX_SKIP)):
-        plaintext, bob = double_ratchet.decrypt(bob, wires[index])
-        assert plaintext == b"%d" % index
-
-
-def test_33_missing_messages_are_too_many(parties: Parties) -> None:
-    wires, _ = sent(parties.alice, MAX_SKIP + 2)
-    with refused("too_many_skipped"):
-        double_ratchet.decrypt(parties.bob, wires[-1])
-    assert double_ratchet.decrypt(parties.bob, wires[-2])[0] == b"32"
-
-
-def test_33_missing_messages_in_a_running_chain_are_too_many(parties: Parties) -> None:
-    wires, _ = sent(parties.alice, MAX_SKIP + 3)
-    _, bob = double_ratchet.decrypt(parties.bob, wires[0])
-    with refused("too_many_skipped"):
-        double_ratchet.decrypt(bob, wires[-1])
-    assert double_ratchet.decrypt(bob, wires[-2])[0] == b"33"
-
-
-@pytest.mark.parametrize("missing", [MAX_SKIP, MAX_SKIP + 1])
-def test_the_missing_end_of_the_chain_before_counts(parties: Parties, missing: int) -> None:
-    (first, *rest), alice = sent(parties.alice, 1 + missing)
-    _, bob = double_ratchet.decrypt(parties.bob, first)
-    reply, bob = double_ratchet.encrypt(bob, b"")
-    _, alice = double_ratchet.decrypt(alice, reply)
-    wire, _ = double_ratchet.encrypt(alice, b"next chain")
-    if missing > MAX_SKIP:
-        with refused("too_many_skipped"):
-            double_ratchet.decrypt(bob, wire)
-    else:
-        plaintext, bob = double_ratchet.decrypt(bob, wire)
-        assert plaintext == b"next chain"
-        assert double_ratchet.decrypt(bob, rest[-1])[0] == b"%d" % missing
-
-
-def test_96_skipped_keys_are_kept_and_the_97th_takes_the_oldest_s_place(parties: Parties) -> None:
-    chains = turns(parties.alice, parties.bob)
-    wires = [next(chains) for _ in range(3)]
-    first, bob = wires[0][0], wires[-1][1]
-    assert sum(slot.occupied for slot in blob.slots(bob)) == 96
-    for index in range(MAX_SKIP):
-        assert double_ratchet.decrypt(bob, first[index])[0] == b"%d" % index
-    fourth, bob = next(chains)
-    assert sum(slot.occupied for slot in blob.slots(bob)) == 96
-    for index in range(MAX_SKIP):
+    def test_own_message_is_refused(self, parties: Parties) -> None:
+        wire, alice = double_ratchet.encrypt(parties.alice, b"")
         with refused("bad_mac"):
-            double_ratchet.decrypt(bob, first[index])
-        assert double_ratchet.decrypt(bob, wires[1][0][index])[0] == b"%d" % index
-        assert double_ratchet.decrypt(bob, fourth[index])[0] == b"%d" % index
+            double_ratchet.decrypt(alice, wire)
+
+    def test_message_of_another_session_is_refused(self, parties: Parties) -> None:
+        wire, _ = double_ratchet.encrypt(begin().alice, b"")
+        with refused("bad_mac"):
+            double_ratchet.decrypt(parties.bob, wire)
+
+    def test_turn_makes_a_new_ratchet_key(self, parties: Parties) -> None:
+        wire, _ = double_ratchet.encrypt(parties.alice, b"")
+        _, bob = double_ratchet.decrypt(parties.bob, wire)
+        assert blob.field(bob, "ratchet public key") != blob.field(
+            parties.bob, "ratchet public key"
+        )
+        assert blob.field(bob, "remote ratchet key") == blob.field(
+            parties.alice, "ratchet public key"
+        )
 
 
-def test_one_key_over_96_overwrites_the_oldest_alone(parties: Parties) -> None:
-    wires, _ = sent(parties.alice, 3)
-    kept = [blob.Slot(b"k" * 32, index, b"m" * 32, 1000 - index, 1) for index in range(96)]
-    _, bob = double_ratchet.decrypt(blob.with_slots(parties.bob, kept), wires[1])
-    after = blob.slots(bob)
-    assert after[:95] == kept[:95]
-    assert (after[95].number, after[95].clock) == (0, 1)
-    assert double_ratchet.decrypt(bob, wires[0])[0] == b"0"
+class TestForgedMessages:
+    """Messages that are forged, cut or duplicated."""
+
+    def test_flipped_bit_is_refused_and_the_message_still_decrypted(self, parties: Parties) -> None:
+        wire, _ = double_ratchet.encrypt(parties.alice, b"plaintext")
+        for place in range(len(wire)):
+            with refused(
+                "bad_mac", "malformed_message", "message_too_short", "unsupported_version"
+            ):
+                double_ratchet.decrypt(parties.bob, flipped(wire, place))
+        assert double_ratchet.decrypt(parties.bob, wire)[0] == b"plaintext"
+
+    def test_cut_message_is_refused(self, parties: Parties) -> None:
+        wire, _ = double_ratchet.encrypt(parties.alice, b"plaintext")
+        for size in range(len(wire)):
+            with refused("malformed_message" if size >= 9 else "message_too_short"):
+                double_ratchet.decrypt(parties.bob, wire[:size])
+
+    def test_duplicate_message_is_refused(self, parties: Parties) -> None:
+        wire, _ = double_ratchet.encrypt(parties.alice, b"")
+        _, bob = double_ratchet.decrypt(parties.bob, wire)
+        with refused("bad_mac"):
+            double_ratchet.decrypt(bob, wire)
+
+    def test_duplicate_late_message_is_refused(self, parties: Parties) -> None:
+        (late, wire), _ = sent(parties.alice, 2)
+        _, bob = double_ratchet.decrypt(parties.bob, wire)
+        plaintext, bob = double_ratchet.decrypt(bob, late)
+        assert plaintext == b"0"
+        with refused("bad_mac"):
+            double_ratchet.decrypt(bob, late)
+
+    @pytest.mark.parametrize(
+        ("wire", "atom"),
+        [
+            (b"", "message_too_short"),
+            (b"\x32" * 8, "message_too_short"),
+            (b"\x32" * 9, "unsupported_version"),
+            (b"\x33" + bytes(8), "malformed_message"),
+            (b"\x33" + messages.encode_envelope(bytes(80), b"") + bytes(8), "message_too_short"),
+            (
+                b"\x33" + messages.encode_envelope(bytes(79), bytes(15)) + bytes(8),
+                "message_too_short",
+            ),
+            (
+                b"\x33" + messages.encode_envelope(bytes(79), bytes(16)) + bytes(8),
+                "malformed_message",
+            ),
+            (
+                b"\x33" + messages.encode_envelope(bytes(96), bytes(16)) + bytes(8),
+                "malformed_message",
+            ),
+            (b"\x33" + messages.encode_envelope(bytes(80), bytes(16)) + bytes(8), "bad_mac"),
+        ],
+    )
+    def test_other_bytes_are_refused(self, parties: Parties, wire: bytes, atom: str) -> None:
+        with refused(atom):
+            double_ratchet.decrypt(parties.bob, wire)
+
+    def test_wrong_session_is_refused_before_the_message(self) -> None:
+        with refused("invalid_session_size"):
+            double_ratchet.decrypt(b"", b"")
 
 
-# --- Headers ---
+class TestSkippedMessages:
+    """Messages that are late or lost."""
+
+    def test_32_missing_messages_are_decrypted_later(self, parties: Parties) -> None:
+        wires, _ = sent(parties.alice, MAX_SKIP + 1)
+        plaintext, bob = double_ratchet.decrypt(parties.bob, wires[-1])
+        assert plaintext == b"32"
+        for index in reversed(range(MAX_SKIP)):
+            plaintext, bob = double_ratchet.decrypt(bob, wires[index])
+            assert plaintext == b"%d" % index
+
+    def test_33_missing_messages_are_too_many(self, parties: Parties) -> None:
+        wires, _ = sent(parties.alice, MAX_SKIP + 2)
+        with refused("too_many_skipped"):
+            double_ratchet.decrypt(parties.bob, wires[-1])
+        assert double_ratchet.decrypt(parties.bob, wires[-2])[0] == b"32"
+
+    def test_33_missing_messages_in_a_running_chain_are_too_many(self, parties: Parties) -> None:
+        wires, _ = sent(parties.alice, MAX_SKIP + 3)
+        _, bob = double_ratchet.decrypt(parties.bob, wires[0])
+        with refused("too_many_skipped"):
+            double_ratchet.decrypt(bob, wires[-1])
+        assert double_ratchet.decrypt(bob, wires[-2])[0] == b"33"
+
+    @pytest.mark.parametrize("missing", [MAX_SKIP, MAX_SKIP + 1])
+    def test_missing_end_of_the_previous_chain_counts(self, parties: Parties, missing: int) -> None:
+        (first, *rest), alice = sent(parties.alice, 1 + missing)
+        _, bob = double_ratchet.decrypt(parties.bob, first)
+        reply, bob = double_ratchet.encrypt(bob, b"")
+        _, alice = double_ratchet.decrypt(alice, reply)
+        wire, _ = double_ratchet.encrypt(alice, b"next chain")
+        if missing > MAX_SKIP:
+            with refused("too_many_skipped"):
+                double_ratchet.decrypt(bob, wire)
+        else:
+            plaintext, bob = double_ratchet.decrypt(bob, wire)
+            assert plaintext == b"next chain"
+            assert double_ratchet.decrypt(bob, rest[-1])[0] == b"%d" % missing
+
+    def test_97th_skipped_key_replaces_the_oldest(self, parties: Parties) -> None:
+        chains = turns(parties.alice, parties.bob)
+        wires = [next(chains) for _ in range(3)]
+        first, bob = wires[0][0], wires[-1][1]
+        assert sum(slot.occupied for slot in blob.slots(bob)) == 96
+        for index in range(MAX_SKIP):
+            assert double_ratchet.decrypt(bob, first[index])[0] == b"%d" % index
+        fourth, bob = next(chains)
+        assert sum(slot.occupied for slot in blob.slots(bob)) == 96
+        for index in range(MAX_SKIP):
+            with refused("bad_mac"):
+                double_ratchet.decrypt(bob, first[index])
+            assert double_ratchet.decrypt(bob, wires[1][0][index])[0] == b"%d" % index
+            assert double_ratchet.decrypt(bob, fourth[index])[0] == b"%d" % index
+
+    def test_one_key_over_96_overwrites_the_oldest_alone(self, parties: Parties) -> None:
+        wires, _ = sent(parties.alice, 3)
+        kept = [blob.Slot(b"k" * 32, index, b"m" * 32, 1000 - index, 1) for index in range(96)]
+        _, bob = double_ratchet.decrypt(blob.with_slots(parties.bob, kept), wires[1])
+        after = blob.slots(bob)
+        assert after[:95] == kept[:95]
+        assert (after[95].number, after[95].clock) == (0, 1)
+        assert double_ratchet.decrypt(bob, wires[0])[0] == b"0"
 
 
 def message_with_header(session_bytes: bytes, padded_header: bytes) -> bytes:
-    """Return a message whose header the other side made, under the right key, of blocks as they are."""
+    """Return a message whose header has these blocks, encrypted under the right key."""
     keys = primitives.hkdf_sha256(
         blob.field(session_bytes, "next receiving header key"), b"", b"WhisperHeader", 64
     )
     iv = bytes(16)
-    # The last block of the cipher's own padding is left out: the header brings its padding along.
+    # Without the cipher's own block of padding: the given header has its padding.
     sealed = iv + primitives.aes_cbc_encrypt(keys[:32], iv, padded_header)[:-16]
     mac = primitives.hmac_sha256(keys[32:], sealed)[:16]
     return b"\x33" + messages.encode_envelope(sealed + mac, bytes(16)) + bytes(8)
 
 
-@pytest.mark.parametrize(
-    "last", [b"\x00", b"\x11", b"\xff", b"\x01\x02"], ids=["zero", "17", "255", "unlike"]
-)
-def test_a_header_with_wrong_padding_is_refused_as_a_forged_one(
-    last: bytes, parties: Parties
-) -> None:
-    header = messages.encode_header(messages.Header(bytes(32), 0, 0))
-    with refused("bad_mac"):
-        double_ratchet.decrypt(
-            parties.bob,
-            message_with_header(parties.bob, header.ljust(48 - len(last), b"\x03") + last),
+class TestHeaders:
+    """Encrypted headers."""
+
+    @pytest.mark.parametrize(
+        "last", [b"\x00", b"\x11", b"\xff", b"\x01\x02"], ids=["zero", "17", "255", "unlike"]
+    )
+    def test_header_with_wrong_padding_is_bad_mac(self, last: bytes, parties: Parties) -> None:
+        header = messages.encode_header(messages.Header(bytes(32), 0, 0))
+        with refused("bad_mac"):
+            double_ratchet.decrypt(
+                parties.bob,
+                message_with_header(parties.bob, header.ljust(48 - len(last), b"\x03") + last),
+            )
+
+    def test_header_with_right_padding_is_decoded(self, parties: Parties) -> None:
+        header = messages.encode_header(messages.Header(bytes(32), 0, 0))
+        with refused("dh_ratchet_failed"):  # its ratchet key is all zero
+            double_ratchet.decrypt(
+                parties.bob, message_with_header(parties.bob, header + b"\x0a" * 10)
+            )
+
+
+class TestNumbers:
+    """Message numbers at their limits."""
+
+    def test_greatest_message_number_is_followed_by_zero(self, parties: Parties) -> None:
+        last = (2**32 - 1).to_bytes(4, "little")
+        alice = blob.replaced(parties.alice, "sending number", last)
+        _, bob = double_ratchet.decrypt(parties.bob, double_ratchet.encrypt(parties.alice, b"")[0])
+        wire, after = double_ratchet.encrypt(
+            blob.replaced(alice, "sending chain key", bytes(32)), b"last"
         )
+        bob = blob.replaced(
+            blob.replaced(bob, "receiving number", last), "receiving chain key", bytes(32)
+        )
+        plaintext, bob = double_ratchet.decrypt(bob, wire)
+        assert plaintext == b"last"
+        assert blob.number(after, "sending number") == 0
+        assert blob.number(bob, "receiving number") == 0
 
-
-def test_a_header_with_right_padding_is_read_on(parties: Parties) -> None:
-    header = messages.encode_header(messages.Header(bytes(32), 0, 0))
-    with refused("dh_ratchet_failed"):  # its ratchet key is all zero
-        double_ratchet.decrypt(parties.bob, message_with_header(parties.bob, header + b"\x0a" * 10))
-
-
-# --- Numbers ---
-
-
-def test_the_greatest_message_number_is_followed_by_zero(parties: Parties) -> None:
-    last = (2**32 - 1).to_bytes(4, "little")
-    alice = blob.replaced(parties.alice, "sending number", last)
-    _, bob = double_ratchet.decrypt(parties.bob, double_ratchet.encrypt(parties.alice, b"")[0])
-    wire, after = double_ratchet.encrypt(
-        blob.replaced(alice, "sending chain key", bytes(32)), b"last"
+    @pytest.mark.parametrize(
+        ("may_send", "header_key"), [(0, b"h" * 32), (1, bytes(32)), (0, bytes(32))]
     )
-    bob = blob.replaced(
-        blob.replaced(bob, "receiving number", last), "receiving chain key", bytes(32)
-    )
-    plaintext, bob = double_ratchet.decrypt(bob, wire)
-    assert plaintext == b"last"
-    assert blob.number(after, "sending number") == 0
-    assert blob.number(bob, "receiving number") == 0
-
-
-@pytest.mark.parametrize(
-    ("may_send", "header_key"), [(0, b"h" * 32), (1, bytes(32)), (0, bytes(32))]
-)
-def test_skipping_before_there_is_a_receiving_chain_moves_the_counter_alone(
-    may_send: int, header_key: bytes
-) -> None:
-    given = blob.replaced(
-        blob.replaced(START.bob, "may send", bytes([may_send])), "receiving header key", header_key
-    )
-    state = session.open_session(given)
-    double_ratchet._skip_to(state, 5)
-    assert session.seal(state) == blob.replaced(given, "receiving number", b"\x05\0\0\0")
-
-
-# --- The first session ---
+    def test_skip_without_a_receiving_chain_moves_the_counter_alone(
+        self, may_send: int, header_key: bytes
+    ) -> None:
+        given = blob.replaced(
+            blob.replaced(START.bob, "may send", bytes([may_send])),
+            "receiving header key",
+            header_key,
+        )
+        state = session.open_session(given)
+        double_ratchet._skip_to(state, 5)
+        assert session.seal(state) == blob.replaced(given, "receiving number", b"\x05\0\0\0")
 
 
 def first_session(**changed: object) -> bytes:
@@ -318,58 +313,53 @@ def first_session(**changed: object) -> bytes:
     return double_ratchet.init(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("role", [-(2**31), -1, 2, 2**31 - 1])
-def test_any_role_but_zero_is_the_initiator(role: int) -> None:
-    assert blob.field(first_session(role=role), "may send") == b"\x01"
+class TestInit:
+    """The first session."""
 
+    @pytest.mark.parametrize("role", [-(2**31), -1, 2, 2**31 - 1])
+    def test_role_other_than_zero_is_the_initiator(self, role: int) -> None:
+        assert blob.field(first_session(role=role), "may send") == b"\x01"
 
-def test_the_initiator_s_secret_is_not_looked_at() -> None:
-    assert len(first_session(role=1, secret=b"anything")) == blob.SIZE
+    def test_secret_of_the_initiator_is_ignored(self) -> None:
+        assert len(first_session(role=1, secret=b"anything")) == blob.SIZE
 
+    def test_ratchet_key_of_the_responder_depends_on_its_seed_alone(self) -> None:
+        other = primitives.generate_ed25519_keypair()[0]
+        changed = first_session(secret=START.bob_secret[:32] + other)
+        assert changed == first_session()
 
-def test_the_responder_s_ratchet_key_is_its_seed_s_alone() -> None:
-    other = primitives.generate_ed25519_keypair()[0]
-    changed = first_session(secret=START.bob_secret[:32] + other)
-    assert changed == first_session()
+    @pytest.mark.parametrize("size", [0, 95, 97])
+    def test_shared_secret_of_another_size_is_refused(self, size: int) -> None:
+        with refused("invalid_shared_secret_size"):
+            first_session(shared_secret=bytes(size), local_identity=b"")
 
+    @pytest.mark.parametrize("name", ["local_identity", "remote_identity"])
+    @pytest.mark.parametrize("size", [0, 31, 33])
+    def test_identity_of_another_size_is_refused(self, name: str, size: int) -> None:
+        with refused("invalid_identity_pub_size"):
+            first_session(**{name: bytes(size)}, secret=b"")
 
-@pytest.mark.parametrize("size", [0, 95, 97])
-def test_the_shared_secret_has_96_bytes(size: int) -> None:
-    with refused("invalid_shared_secret_size"):
-        first_session(shared_secret=bytes(size), local_identity=b"")
+    @pytest.mark.parametrize("name", ["local_identity", "remote_identity"])
+    @pytest.mark.parametrize("role", [0, 1])
+    def test_identity_that_is_no_point_is_refused(self, name: str, role: int) -> None:
+        with refused("identity_pub_conversion_failed"):
+            first_session(**{name: NO_POINT}, role=role, secret=b"")
 
+    @pytest.mark.parametrize("size", [0, 32, 63, 65])
+    def test_secret_of_another_size_is_refused_for_the_responder(self, size: int) -> None:
+        with refused("invalid_self_priv_size"):
+            first_session(secret=bytes(size))
 
-@pytest.mark.parametrize("name", ["local_identity", "remote_identity"])
-@pytest.mark.parametrize("size", [0, 31, 33])
-def test_an_identity_has_32_bytes(name: str, size: int) -> None:
-    with refused("invalid_identity_pub_size"):
-        first_session(**{name: bytes(size)}, secret=b"")
-
-
-@pytest.mark.parametrize("name", ["local_identity", "remote_identity"])
-@pytest.mark.parametrize("role", [0, 1])
-def test_an_identity_is_a_point(name: str, role: int) -> None:
-    with refused("identity_pub_conversion_failed"):
-        first_session(**{name: NO_POINT}, role=role, secret=b"")
-
-
-@pytest.mark.parametrize("size", [0, 32, 63, 65])
-def test_the_responder_s_secret_has_64_bytes(size: int) -> None:
-    with refused("invalid_self_priv_size"):
-        first_session(secret=bytes(size))
-
-
-# --- Any order of events ---
 
 BATCHES = st.lists(st.binary(max_size=40), min_size=1, max_size=9)
 
 
 class Sent(tuple[int, int, int, bytes, bytes]):
-    """A message under way: sender, its chain, its number in it, plaintext, wire."""
+    """A message in flight: sender, chain, number in the chain, plaintext, wire."""
 
 
 class Conversation(RuleBasedStateMachine):
-    """Two parties and a network that loses, doubles, delays and forges; beside them a model that only counts."""
+    """Two parties, a network that loses, duplicates, delays and forges, and a model that counts."""
 
     in_flight = Bundle("in_flight")
     arrived = Bundle("arrived")
@@ -377,7 +367,7 @@ class Conversation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.sessions = [START.alice, START.bob]
-        self.chain = [0, -1]  # which chain each party sends in; -1: it may not yet
+        self.chain = [0, -1]  # which chain each party sends in; -1: it cannot send yet
         self.number = [0, 0]
         self.lengths: list[dict[int, int]] = [
             {},
@@ -413,14 +403,14 @@ class Conversation(RuleBasedStateMachine):
                 double_ratchet.decrypt(self.sessions[receiver], wire)
             return multiple()
         if len(self.kept[receiver]) + sum(map(len, skipped)) > 96:
-            return multiple()  # what is overwritten then has its own tests
+            return multiple()  # overwritten keys have tests of their own
         received, self.sessions[receiver] = double_ratchet.decrypt(self.sessions[receiver], wire)
         assert received == plaintext
         self.count_in(receiver, chain, number, skipped)
         return message
 
     def skipped_by(self, receiver: int, chain: int, number: int) -> list[set[tuple[int, int]]]:
-        """Return what a message makes its receiver skip: of the chain it reads, and of the message's own."""
+        """Return what a message makes its receiver skip, in up to two chains."""
         reading, expected = self.reading[receiver], self.expected[receiver]
         if chain < reading or (chain == reading and number < expected):
             return []

@@ -1,7 +1,6 @@
 """The walk over the external term format: what it lets through, what it refuses, and where."""
 
 import json
-import struct
 import zlib
 from typing import Any
 
@@ -9,6 +8,7 @@ import erlang
 import pytest
 from child import code, python
 from erlang import OtpErlangAtom, OtpErlangBinary, OtpErlangList, OtpErlangPid, OtpErlangReference
+from etf_terms import count, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,16 +20,6 @@ NODE = OtpErlangAtom("node@host")
 REQUEST = b"\x83\x68\x03\x61\x07"  # the beginning of one, with its tag
 NAME = b"\x77\x04init"
 ATOM, NIL = b"\x77\x01a", b"\x6a"
-
-
-def count(number: int) -> bytes:
-    """Return a length or a number of elements, 32 bits."""
-    return struct.pack(">I", number)
-
-
-def encoded(term: Any) -> bytes:
-    """Return a term as `erlang_py` encodes it."""
-    return bytes(erlang.term_to_binary(term))
 
 
 def refusal(payload: bytes) -> str:

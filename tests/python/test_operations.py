@@ -1,15 +1,14 @@
-"""The closed table: every recorded answer of the NIF through it, and what it answers to what nobody may send."""
+"""The table of operations: the recorded answers of the NIF, and the answers to invalid calls."""
 
 from typing import Any
 
-import erlang
 import msgpack
 import pytest
 import vectors
-from erlang import OtpErlangAtom, OtpErlangBinary
+from erlang import OtpErlangAtom
+from etf_terms import encoded, to_etf
 from hypothesis import given
 from hypothesis import strategies as st
-from msgpack import ExtType
 from vectors import BADARG, Recorded
 
 from signal_port import codec
@@ -19,7 +18,7 @@ from signal_port.operations import OPERATIONS, perform
 OK = atom("ok")
 UNKNOWN = (atom("error"), atom("unknown_operation"))
 
-# The types of every operation's arguments, as the contract gives them.
+# The types of each operation's arguments.
 TYPES: dict[str, tuple[str, ...]] = {
     "sha256": ("binary",),
     "sha512": ("binary",),
@@ -94,68 +93,43 @@ def known_answers() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("case", vectors.recorded(), ids=lambda case: case.name)
-def test_answers_as_the_nif_did(case: Recorded) -> None:
-    answer = perform(case.operation, case.args)
-    assert [len(data) for data in vectors.binaries(answer)] == [
-        len(data) for data in vectors.binaries(case.answer)
-    ]
-    assert vectors.masked(answer, case.random) == vectors.masked(case.answer, case.random)
+class TestAnswers:
+    """The recorded answers of the NIF, and known answers."""
 
+    @pytest.mark.parametrize("case", vectors.recorded(), ids=lambda case: case.name)
+    def test_recorded_call_is_answered_as_by_the_nif(self, case: Recorded) -> None:
+        answer = perform(case.operation, case.args)
+        assert [len(data) for data in vectors.binaries(answer)] == [
+            len(data) for data in vectors.binaries(case.answer)
+        ]
+        assert vectors.masked(answer, case.random) == vectors.masked(case.answer, case.random)
 
-@pytest.mark.parametrize(
-    "case", [case for case in vectors.recorded() if case.follow], ids=lambda case: case.name
-)
-def test_the_peer_of_a_recorded_session_reads_the_new_message(case: Recorded) -> None:
-    assert case.follow
-    answer: Any = perform(case.operation, case.args)
-    wire = answer[1][0]
-    if case.follow["op"] == "dr_decrypt_prekey":
-        unwrapped: Any = perform("pksm_decode", [wire])
-        wire = unwrapped[1][-1]
-    received: Any = perform("dr_decrypt", [vectors.argument(case.follow["session"]), wire])
-    assert received[0] == OK
-    assert received[1][0] == vectors.argument(case.follow["plaintext"])
+    @pytest.mark.parametrize(
+        "case", [case for case in vectors.recorded() if case.follow], ids=lambda case: case.name
+    )
+    def test_message_of_a_recorded_session_is_decrypted_by_its_peer(self, case: Recorded) -> None:
+        assert case.follow
+        answer: Any = perform(case.operation, case.args)
+        wire = answer[1][0]
+        if case.follow["op"] == "dr_decrypt_prekey":
+            unwrapped: Any = perform("pksm_decode", [wire])
+            wire = unwrapped[1][-1]
+        received: Any = perform("dr_decrypt", [vectors.argument(case.follow["session"]), wire])
+        assert received[0] == OK
+        assert received[1][0] == vectors.argument(case.follow["plaintext"])
 
+    @pytest.mark.parametrize(("name", "args", "expected"), known_answers())
+    def test_known_call_is_answered_as_in_its_specification(
+        self, name: str, args: list[Any], expected: str
+    ) -> None:
+        taken = [bytes.fromhex(arg) if isinstance(arg, str) else arg for arg in args]
+        assert perform(name, taken) == (OK, bytes.fromhex(expected))
 
-@pytest.mark.parametrize(("name", "args", "expected"), known_answers())
-def test_answers_as_the_specification_says(name: str, args: list[Any], expected: str) -> None:
-    taken = [bytes.fromhex(arg) if isinstance(arg, str) else arg for arg in args]
-    assert perform(name, taken) == (OK, bytes.fromhex(expected))
-
-
-def test_every_operation_has_a_recorded_or_a_known_answer() -> None:
-    answered = {case.operation for case in vectors.recorded()} | {
-        name for name, _, _ in known_answers()
-    }
-    assert answered == set(OPERATIONS)
-
-
-def test_the_table_is_the_contract_s() -> None:
-    assert set(OPERATIONS) == set(TYPES)
-
-
-@pytest.mark.parametrize(("name", "position", "wrong"), WRONG_CALLS)
-def test_a_wrong_type_is_badarg(name: str, position: int, wrong: Any) -> None:
-    args = [RIGHT[kind] for kind in TYPES[name]]
-    args[position] = wrong
-    assert perform(name, args) == BADARG
-
-
-@pytest.mark.parametrize("name", TYPES)
-def test_one_argument_too_many_is_badarg(name: str) -> None:
-    assert perform(name, [*(RIGHT[kind] for kind in TYPES[name]), b""]) == BADARG
-
-
-@pytest.mark.parametrize("name", [name for name, types in TYPES.items() if types])
-def test_one_argument_too_few_is_badarg(name: str) -> None:
-    assert perform(name, [RIGHT[kind] for kind in TYPES[name][:-1]]) == BADARG
-
-
-@pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED])
-@pytest.mark.parametrize("name", ["init", "sha256"])
-def test_arguments_that_are_no_list_are_badarg(name: str, args: Any) -> None:
-    assert perform(name, args) == BADARG
+    def test_operations_all_have_a_recorded_or_known_answer(self) -> None:
+        answered = {case.operation for case in vectors.recorded()} | {
+            name for name, _, _ in known_answers()
+        }
+        assert answered == set(OPERATIONS)
 
 
 NO_NAMES = [
@@ -173,90 +147,61 @@ NO_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", NO_NAMES)
-def test_a_name_outside_the_table_is_an_unknown_operation(name: Any) -> None:
-    assert perform(name, [b""]) == UNKNOWN
+class TestArguments:
+    """Wrong names, numbers and types of arguments."""
 
+    @pytest.mark.parametrize(("name", "position", "wrong"), WRONG_CALLS)
+    def test_argument_of_a_wrong_type_is_badarg(self, name: str, position: int, wrong: Any) -> None:
+        args = [RIGHT[kind] for kind in TYPES[name]]
+        args[position] = wrong
+        assert perform(name, args) == BADARG
 
-def test_an_unknown_operation_is_unknown_whatever_its_arguments() -> None:
-    assert perform("no_such_operation", None) == UNKNOWN
+    @pytest.mark.parametrize("name", TYPES)
+    def test_argument_too_many_is_badarg(self, name: str) -> None:
+        assert perform(name, [*(RIGHT[kind] for kind in TYPES[name]), b""]) == BADARG
 
+    @pytest.mark.parametrize("name", [name for name, types in TYPES.items() if types])
+    def test_argument_too_few_is_badarg(self, name: str) -> None:
+        assert perform(name, [RIGHT[kind] for kind in TYPES[name][:-1]]) == BADARG
 
-@pytest.mark.parametrize("key_id", [-(2**31), -1, 0, 2**31 - 1])
-def test_a_key_id_of_32_bits_comes_back(key_id: int) -> None:
-    answer: Any = perform("generate_pre_key", [key_id])
-    assert answer[0] == OK
-    assert answer[1][0] == key_id
+    @pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED])
+    @pytest.mark.parametrize("name", ["init", "sha256"])
+    def test_arguments_that_are_no_list_are_badarg(self, name: str, args: Any) -> None:
+        assert perform(name, args) == BADARG
 
+    @pytest.mark.parametrize("name", NO_NAMES)
+    def test_name_outside_the_table_is_an_unknown_operation(self, name: Any) -> None:
+        assert perform(name, [b""]) == UNKNOWN
 
-@pytest.mark.parametrize("length", [-(2**64), -1, 8161, 2**31, 2**63])
-def test_hkdf_refuses_any_integer_that_is_no_length(length: int) -> None:
-    assert perform("hkdf_sha256", [b"", b"", b"", length]) == (
-        atom("error"),
-        atom("invalid_length"),
-    )
+    def test_unknown_operation_with_any_arguments_is_unknown(self) -> None:
+        assert perform("no_such_operation", None) == UNKNOWN
 
+    @pytest.mark.parametrize("key_id", [-(2**31), -1, 0, 2**31 - 1])
+    def test_key_id_of_32_bits_comes_back(self, key_id: int) -> None:
+        answer: Any = perform("generate_pre_key", [key_id])
+        assert answer[0] == OK
+        assert answer[1][0] == key_id
 
-def test_types_are_checked_before_sizes() -> None:
-    assert perform("sign_data", [b"no key", UNDEFINED]) == BADARG
+    @pytest.mark.parametrize("length", [-(2**64), -1, 8161, 2**31, 2**63])
+    def test_hkdf_length_out_of_range_is_refused(self, length: int) -> None:
+        assert perform("hkdf_sha256", [b"", b"", b"", length]) == (
+            atom("error"),
+            atom("invalid_length"),
+        )
 
+    def test_wrong_type_is_found_before_a_wrong_size(self) -> None:
+        assert perform("sign_data", [b"no key", UNDEFINED]) == BADARG
 
-def test_the_pre_key_info_is_checked_before_the_session() -> None:
-    assert perform("dr_encrypt_prekey", [b"no session", b"", [0, UNDEFINED, 0, b"short"]]) == BADARG
+    def test_wrong_pre_key_info_is_found_before_a_wrong_session(self) -> None:
+        assert (
+            perform("dr_encrypt_prekey", [b"no session", b"", [0, UNDEFINED, 0, b"short"]])
+            == BADARG
+        )
 
-
-def test_an_operation_s_types_are_those_of_the_contract() -> None:
-    wire = {"binary": bytes, "int32": int, "integer": int, "pre_key_info": list}
-    assert {name: row.types for name, row in OPERATIONS.items()} == {
-        name: [wire[kind] for kind in types] for name, types in TYPES.items()
-    }
-
-
-def test_the_arguments_given_are_left_as_they_were() -> None:
-    args: list[Any] = [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
-    perform("dr_encrypt_prekey", args)
-    assert args == [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
-
-
-# --- Batches ---
-
-
-def test_a_batch_is_answered_by_its_calls_answers_in_order() -> None:
-    calls: list[Any] = [["sha256", [b"%d" % number]] for number in range(1000)]
-    assert perform("batch", calls) == [
-        perform("sha256", [b"%d" % number]) for number in range(1000)
-    ]
-
-
-def test_an_empty_batch_is_answered_by_an_empty_list() -> None:
-    assert perform("batch", []) == []
-
-
-def test_a_call_that_is_refused_leaves_the_others_alone() -> None:
-    calls = [
-        ["init", []],
-        ["sign_data", [b"", b""]],
-        ["no_such", []],
-        ["sha256", []],
-        ["sha256", ["text"]],
-        ["generate_pre_key", [2**31]],
-        ["init", []],
-    ]
-    invalid = (atom("error"), atom("invalid_private_key"))
-    assert perform("batch", calls) == [OK, invalid, UNKNOWN, BADARG, BADARG, BADARG, OK]
-
-
-def test_a_batch_inside_a_batch_is_an_unknown_operation() -> None:
-    assert perform("batch", [["batch", [["init", []]]], ["batch", []], ["init", []]]) == [
-        UNKNOWN,
-        UNKNOWN,
-        OK,
-    ]
-
-
-@pytest.mark.parametrize("name", NO_NAMES)
-def test_a_name_outside_the_table_is_an_unknown_operation_in_a_batch_too(name: Any) -> None:
-    assert perform("batch", [[name, [b""]], ["init", []]]) == [UNKNOWN, OK]
+    def test_given_arguments_are_unchanged(self) -> None:
+        args: list[Any] = [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
+        perform("dr_encrypt_prekey", args)
+        assert args == [b"no session", b"", [0, UNDEFINED, 0, bytes(32)]]
 
 
 NO_CALLS: list[Any] = [
@@ -275,37 +220,23 @@ NO_CALLS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("call", [*NO_CALLS, ["init", [], []]], ids=repr)
-def test_a_malformed_call_makes_the_whole_batch_badarg(call: Any) -> None:
-    assert perform("batch", [["init", []], call]) == BADARG
+class TestTable:
+    """The table is the contract's."""
+
+    def test_operations_are_those_of_the_contract(self) -> None:
+        assert set(OPERATIONS) == set(TYPES)
+
+    def test_argument_types_are_those_of_the_contract(self) -> None:
+        wire = {"binary": bytes, "int32": int, "integer": int, "pre_key_info": list}
+        assert {name: row.types for name, row in OPERATIONS.items()} == {
+            name: [wire[kind] for kind in types] for name, types in TYPES.items()
+        }
+
+    def test_batch_is_not_in_the_table(self) -> None:
+        assert codec.BATCH not in OPERATIONS
 
 
-def test_nothing_of_a_malformed_batch_is_performed(monkeypatch: pytest.MonkeyPatch) -> None:
-    performed: list[bytes] = []
-    monkeypatch.setitem(
-        OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=performed.append)
-    )
-    assert perform("batch", [["sha256", [b"first"]], ["sha256"]]) == BADARG
-    assert performed == []
-
-
-@pytest.mark.parametrize(
-    "calls", [None, 1, b"", "", "ab", (), {}, {"init": []}, UNDEFINED], ids=repr
-)
-def test_a_batch_that_is_no_list_is_badarg(calls: Any) -> None:
-    assert perform("batch", calls) == BADARG
-
-
-@pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED], ids=repr)
-def test_a_call_whose_arguments_are_no_list_is_badarg(args: Any) -> None:
-    assert perform("batch", [["init", args], ["init", []]]) == [BADARG, OK]
-
-
-def test_a_batch_is_no_operation_of_the_table() -> None:
-    assert codec.BATCH not in OPERATIONS
-
-
-# Operations that answer the same each time.
+# Operations whose answer depends on their arguments alone.
 STEADY = [
     name
     for name in TYPES
@@ -333,42 +264,85 @@ CALLS = st.one_of(
 ).map(list)
 
 
-@given(calls=st.lists(CALLS, max_size=8))
-def test_a_call_is_answered_alone_as_in_a_batch(calls: list[Any]) -> None:
-    alone = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
-    assert perform("batch", calls) == alone
+class TestBatches:
+    """Many calls at once."""
 
+    def test_batch_is_answered_by_its_answers_in_order(self) -> None:
+        calls: list[Any] = [["sha256", [b"%d" % number]] for number in range(1000)]
+        assert perform("batch", calls) == [
+            perform("sha256", [b"%d" % number]) for number in range(1000)
+        ]
 
-@given(calls=st.lists(CALLS, max_size=8))
-def test_a_batch_is_answered_alike_in_both_codecs(calls: list[Any]) -> None:
-    in_msgpack = msgpack.packb([0, "batch", calls])
-    in_etf = bytes(
-        erlang.term_to_binary(
+    def test_empty_batch_is_answered_by_an_empty_list(self) -> None:
+        assert perform("batch", []) == []
+
+    def test_refused_call_leaves_the_others_alone(self) -> None:
+        calls = [
+            ["init", []],
+            ["sign_data", [b"", b""]],
+            ["no_such", []],
+            ["sha256", []],
+            ["sha256", ["text"]],
+            ["generate_pre_key", [2**31]],
+            ["init", []],
+        ]
+        invalid = (atom("error"), atom("invalid_private_key"))
+        assert perform("batch", calls) == [OK, invalid, UNKNOWN, BADARG, BADARG, BADARG, OK]
+
+    def test_batch_in_a_batch_is_an_unknown_operation(self) -> None:
+        assert perform("batch", [["batch", [["init", []]]], ["batch", []], ["init", []]]) == [
+            UNKNOWN,
+            UNKNOWN,
+            OK,
+        ]
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    def test_call_outside_the_table_is_an_unknown_operation(self, name: Any) -> None:
+        assert perform("batch", [[name, [b""]], ["init", []]]) == [UNKNOWN, OK]
+
+    @pytest.mark.parametrize("call", [*NO_CALLS, ["init", [], []]], ids=repr)
+    def test_malformed_call_makes_the_whole_batch_badarg(self, call: Any) -> None:
+        assert perform("batch", [["init", []], call]) == BADARG
+
+    def test_malformed_batch_performs_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        performed: list[bytes] = []
+        monkeypatch.setitem(
+            OPERATIONS, "sha256", OPERATIONS["sha256"]._replace(function=performed.append)
+        )
+        assert perform("batch", [["sha256", [b"first"]], ["sha256"]]) == BADARG
+        assert performed == []
+
+    @pytest.mark.parametrize(
+        "calls", [None, 1, b"", "", "ab", (), {}, {"init": []}, UNDEFINED], ids=repr
+    )
+    def test_batch_that_is_no_list_is_badarg(self, calls: Any) -> None:
+        assert perform("batch", calls) == BADARG
+
+    @pytest.mark.parametrize("args", [None, 1, b"", "", (), {}, UNDEFINED], ids=repr)
+    def test_call_whose_arguments_are_no_list_is_badarg(self, args: Any) -> None:
+        assert perform("batch", [["init", args], ["init", []]]) == [BADARG, OK]
+
+    @given(calls=st.lists(CALLS, max_size=8))
+    def test_call_in_a_batch_is_answered_as_alone(self, calls: list[Any]) -> None:
+        alone = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
+        assert perform("batch", calls) == alone
+
+    @given(calls=st.lists(CALLS, max_size=8))
+    def test_batch_in_either_codec_is_answered_alike(self, calls: list[Any]) -> None:
+        in_msgpack = msgpack.packb([0, "batch", calls])
+        in_etf = encoded(
             (
                 0,
                 OtpErlangAtom("batch"),
-                [(OtpErlangAtom(name), [*map(etf_term, args)]) for name, args in calls],
+                [(OtpErlangAtom(name), [*map(to_etf, args)]) for name, args in calls],
             )
         )
-    )
-    answers = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
-    assert reply(in_msgpack) == msgpack.packb([0, answers])
-    assert reply(in_etf) == bytes(erlang.term_to_binary((0, [*map(etf_term, answers)])))
+        answers = [perform(name, args) if name != "batch" else UNKNOWN for name, args in calls]
+        assert reply(in_msgpack) == msgpack.packb([0, answers])
+        assert reply(in_etf) == encoded((0, [*map(to_etf, answers)]))
 
 
 def reply(payload: bytes) -> bytes:
-    """Return the payload that answers one."""
+    """Return the payload that answers a payload."""
     encode, tag, operation, args = codec.decode(payload)
     return encode(tag, perform(operation, args))
-
-
-def etf_term(term: Any) -> Any:
-    """Return a term of the wire as `erlang_py` wants it."""
-    match term:
-        case bytes():
-            return OtpErlangBinary(term)
-        case ExtType():
-            return OtpErlangAtom(term.data.decode())
-        case tuple():
-            return tuple(map(etf_term, term))
-    return term

@@ -1,4 +1,4 @@
-"""What is installed: the files of wheel and sdist, their metadata, one version everywhere, the types, the example."""
+"""What is installed: the files of wheel and sdist, metadata, one version, types, the example."""
 
 import doctest
 import email
@@ -59,7 +59,7 @@ wrong: int = x3dh.respond(secret, private, b"", public, public)
 
 
 def built(build: Callable[[str], str], source: Path, target: Path) -> Path:
-    """Return what one of the build backend's functions makes of a source folder, as pip would have it built."""
+    """Return what a function of the build backend builds from a source folder, like pip does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(source)
         return target / build(str(target))
@@ -88,128 +88,91 @@ def content(wheel: Path) -> dict[str, bytes]:
     return {name: archive.read(name) for name in archive.namelist()}
 
 
-# --- The files ---
+class TestFiles:
+    """The files of wheel and sdist."""
+
+    def test_wheel_has_the_package_and_nothing_else(self, wheel: Path) -> None:
+        assert wheel.name == f"signal_port-{VERSION}-py3-none-any.whl"
+        about = {
+            f"{DIST_INFO}/{name}"
+            for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+        }
+        assert (
+            set(content(wheel))
+            == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | about
+        )
+
+    def test_sdist_has_what_builds_the_wheel_and_nothing_else(self, sdist: Path) -> None:
+        with tarfile.open(sdist) as archive:
+            names = {name.removeprefix(f"signal_port-{VERSION}/") for name in archive.getnames()}
+        around = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+        assert names == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | around
+
+    def test_sdist_builds_the_same_wheel(self, sdist: Path, wheel: Path, tmp_path: Path) -> None:
+        with tarfile.open(sdist) as archive:
+            archive.extractall(tmp_path)
+        assert content(
+            built(buildapi.build_wheel, tmp_path / f"signal_port-{VERSION}", tmp_path)
+        ) == content(wheel)
 
 
-def test_a_wheel_has_the_package_and_nothing_else(wheel: Path) -> None:
-    assert wheel.name == f"signal_port-{VERSION}-py3-none-any.whl"
-    about = {
-        f"{DIST_INFO}/{name}"
-        for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
-    }
-    assert set(content(wheel)) == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | about
+class TestMetadata:
+    """Name, requirements and classifiers."""
+
+    def test_metadata_describe_the_package(self, wheel: Path) -> None:
+        about = metadata(wheel)
+        assert (about["Name"], about["Version"]) == ("signal-port", VERSION)
+        assert about["Summary"] == (signal_port.__doc__ or "").splitlines()[0]
+        assert (about["License-Expression"], about["License-File"]) == ("Apache-2.0", "LICENSE")
+        assert about["Description-Content-Type"] == "text/markdown"
+        assert about.get_payload().startswith("# signal-port")  # type: ignore[union-attr]
+        assert "Typing :: Typed" in about.get_all("Classifier", [])
+
+    def test_metadata_have_no_invented_address(self, wheel: Path) -> None:
+        assert not {"Project-URL", "Home-page", "Author", "Author-email"} & set(
+            metadata(wheel).keys()
+        )
+
+    def test_lowest_python_is_that_of_the_requirements(self, wheel: Path) -> None:
+        assert metadata(wheel)["Requires-Python"] == ">={}.{}".format(*requirements.LOWEST_PYTHON)
+        lowest = "Programming Language :: Python :: {}.{}".format(*requirements.LOWEST_PYTHON)
+        versions = [
+            line
+            for line in metadata(wheel).get_all("Classifier", [])
+            if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", line)
+        ]
+        assert versions[0] == lowest
+
+    def test_dependencies_are_those_of_the_requirements(self, wheel: Path) -> None:
+        needed = [
+            line for line in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line
+        ]
+        assert needed == [*requirements.PACKAGES.values()]
+
+    def test_documents_name_the_same_packages(self) -> None:
+        documents = "".join(
+            path.read_text() for path in [ROOT / "README.md", *(ROOT / "guides").glob("*.md")]
+        )
+        named = re.findall(r"'cryptography[^\n]*'", documents)
+        assert named
+        assert set(named) == {
+            " ".join(f"'{package}'" for package in requirements.PACKAGES.values())
+        }
 
 
-def test_an_sdist_has_what_builds_the_wheel_and_nothing_else(sdist: Path) -> None:
-    with tarfile.open(sdist) as archive:
-        names = {name.removeprefix(f"signal_port-{VERSION}/") for name in archive.getnames()}
-    around = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
-    assert names == {f"signal_port/{name}" for name in (*MODULES, "py.typed")} | around
+class TestVersion:
+    """One version everywhere."""
 
+    def test_erlang_application_has_the_same_version(self) -> None:
+        (vsn,) = re.findall(
+            r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text()
+        )
+        assert vsn == VERSION
 
-def test_an_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path)
-    assert content(
-        built(buildapi.build_wheel, tmp_path / f"signal_port-{VERSION}", tmp_path)
-    ) == content(wheel)
-
-
-# --- The metadata ---
-
-
-def test_the_metadata_say_what_it_is(wheel: Path) -> None:
-    about = metadata(wheel)
-    assert (about["Name"], about["Version"]) == ("signal-port", VERSION)
-    assert about["Summary"] == (signal_port.__doc__ or "").splitlines()[0]
-    assert (about["License-Expression"], about["License-File"]) == ("Apache-2.0", "LICENSE")
-    assert about["Description-Content-Type"] == "text/markdown"
-    assert about.get_payload().startswith("# signal-port")  # type: ignore[union-attr]
-    assert "Typing :: Typed" in about.get_all("Classifier", [])
-
-
-def test_no_address_is_made_up(wheel: Path) -> None:
-    assert not {"Project-URL", "Home-page", "Author", "Author-email"} & set(metadata(wheel).keys())
-
-
-def test_the_python_it_needs_is_the_one_it_asks_for(wheel: Path) -> None:
-    assert metadata(wheel)["Requires-Python"] == ">={}.{}".format(*requirements.LOWEST_PYTHON)
-    lowest = "Programming Language :: Python :: {}.{}".format(*requirements.LOWEST_PYTHON)
-    versions = [
-        line
-        for line in metadata(wheel).get_all("Classifier", [])
-        if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", line)
-    ]
-    assert versions[0] == lowest
-
-
-def test_the_packages_it_needs_are_those_it_asks_for(wheel: Path) -> None:
-    needed = [
-        line for line in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in line
-    ]
-    assert needed == [*requirements.PACKAGES.values()]
-
-
-def test_the_documents_name_the_same_packages() -> None:
-    documents = "".join(
-        path.read_text() for path in [ROOT / "README.md", *(ROOT / "guides").glob("*.md")]
-    )
-    named = re.findall(r"'cryptography[^\n]*'", documents)
-    assert named
-    assert set(named) == {" ".join(f"'{package}'" for package in requirements.PACKAGES.values())}
-
-
-# --- One version ---
-
-
-def test_the_erlang_application_has_the_same_version() -> None:
-    (vsn,) = re.findall(r'\{vsn, "(.*)"\}', (ROOT / "erlang" / "signal_port.app.src").read_text())
-    assert vsn == VERSION
-
-
-def test_the_last_release_of_the_changelog_is_no_other_version() -> None:
-    headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert headings[0] == "Unreleased" or headings[0] == VERSION
-    assert [heading for heading in headings if heading != "Unreleased"][:1] in ([], [VERSION])
-
-
-# --- Types, documentation, the example ---
-
-
-def test_a_consumer_s_types_are_checked_against_the_installed_wheel(
-    wheel: Path, tmp_path: Path
-) -> None:
-    venv.create(tmp_path / "venv", symlinks=True)
-    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
-    zipfile.ZipFile(wheel).extractall(site)
-    (tmp_path / "consumer.py").write_text(CONSUMER)
-    installed = ("--python-executable", str(tmp_path / "venv" / "bin" / "python3"))
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--strict",
-            "--cache-dir",
-            "types",
-            *installed,
-            "consumer.py",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT * 5,
-        check=False,
-    )
-    found = [line for line in ended.stdout.splitlines() if line.startswith("consumer.py:")]
-    assert found == [
-        'consumer.py:16: error: Incompatible types in assignment (expression has type "bytes", '
-        'variable has type "int")  [assignment]'
-    ], ended.stdout + ended.stderr
-
-
-def test_the_example_runs() -> None:
-    assert doctest.testmod(signal_port) == doctest.TestResults(failed=0, attempted=13)
+    def test_changelog_has_no_later_version(self) -> None:
+        headings = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+        assert headings[0] == "Unreleased" or headings[0] == VERSION
+        assert [heading for heading in headings if heading != "Unreleased"][:1] in ([], [VERSION])
 
 
 PUBLIC_MODULES = (
@@ -226,18 +189,52 @@ PUBLIC = [
 ]
 
 
-@pytest.mark.parametrize(
-    "function", PUBLIC, ids=lambda function: f"{function.__module__}.{function.__name__}"
-)
-def test_every_public_function_says_what_it_raises_itself(function: FunctionType) -> None:
-    raised = set(re.findall(r'raise SignalError\("(\w+)"\)', inspect.getsource(function)))
-    text = inspect.getdoc(function) or ""
-    assert text
-    assert {atom for atom in raised if f"`{atom}`" not in text} == set()
+class TestApi:
+    """Types, docstrings and the example."""
 
+    def test_consumer_is_type_checked_against_the_wheel(self, wheel: Path, tmp_path: Path) -> None:
+        venv.create(tmp_path / "venv", symlinks=True)
+        (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+        zipfile.ZipFile(wheel).extractall(site)
+        (tmp_path / "consumer.py").write_text(CONSUMER)
+        installed = ("--python-executable", str(tmp_path / "venv" / "bin" / "python3"))
+        ended = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "mypy",
+                "--strict",
+                "--cache-dir",
+                "types",
+                *installed,
+                "consumer.py",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT * 5,
+            check=False,
+        )
+        found = [line for line in ended.stdout.splitlines() if line.startswith("consumer.py:")]
+        assert found == [
+            'consumer.py:16: error: Incompatible types in assignment (expression has type "bytes", '
+            'variable has type "int")  [assignment]'
+        ], ended.stdout + ended.stderr
 
-@pytest.mark.parametrize("module", [x3dh, double_ratchet], ids=lambda module: module.__name__)
-def test_all_names_what_is_public_and_defined_there(module: ModuleType) -> None:
-    names = {function.__name__ for function in PUBLIC if function.__module__ == module.__name__}
-    assert names <= set(module.__all__)
-    assert all(hasattr(module, name) for name in module.__all__)
+    def test_example_runs(self) -> None:
+        assert doctest.testmod(signal_port) == doctest.TestResults(failed=0, attempted=13)
+
+    @pytest.mark.parametrize(
+        "function", PUBLIC, ids=lambda function: f"{function.__module__}.{function.__name__}"
+    )
+    def test_public_function_documents_what_it_raises(self, function: FunctionType) -> None:
+        raised = set(re.findall(r'raise SignalError\("(\w+)"\)', inspect.getsource(function)))
+        text = inspect.getdoc(function) or ""
+        assert text
+        assert {atom for atom in raised if f"`{atom}`" not in text} == set()
+
+    @pytest.mark.parametrize("module", [x3dh, double_ratchet], ids=lambda module: module.__name__)
+    def test_dunder_all_lists_what_is_public(self, module: ModuleType) -> None:
+        names = {function.__name__ for function in PUBLIC if function.__module__ == module.__name__}
+        assert names <= set(module.__all__)
+        assert all(hasattr(module, name) for name in module.__all__)

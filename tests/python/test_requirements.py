@@ -9,9 +9,9 @@ import pytest
 from child import PACKAGE, WORKER, code, python, terms
 
 from signal_port import requirements
+from signal_port.exit_status import UNFIT
 from signal_port.requirements import PACKAGES
 
-UNFIT_STATUS = 78  # EX_CONFIG
 OLD = "sys.version_info = (3, 9, 2)"
 READ_BY_AN_OLD_PYTHON = [
     *["__init__", "__main__", "command_line", "exit_status", "requirements"],
@@ -30,7 +30,7 @@ class TestMissingPackage:
     def test_worker_without_packages_writes_the_notice(self) -> None:
         ended = python("-S", *WORKER)
         ((kind, sentence),) = terms(ended.stdout)
-        assert ended.status == UNFIT_STATUS
+        assert ended.status == UNFIT
         assert kind == "unfit"
         assert sentence.startswith(f"Python ({sys.executable}) cannot import cryptography (")
         assert "\n" not in sentence
@@ -38,7 +38,7 @@ class TestMissingPackage:
 
     def test_sentence_names_the_packages_to_install(self) -> None:
         ended = python("-S", "-I", "-B", str(PACKAGE), "version")
-        assert ended.status == UNFIT_STATUS
+        assert ended.status == UNFIT
         assert ended.stderr.startswith(
             f"signal-port: Python ({sys.executable}) cannot import cryptography ("
         )
@@ -56,7 +56,7 @@ class TestMissingPackage:
         first = f"sys.path.insert(0, {str(tmp_path)!r}); sys.modules.pop('erlang', None)"
         without = "sys.path[:] = [place for place in sys.path if 'site-packages' not in place]"
         ended = python(*code("import cryptography, msgpack", first, without, *run("version")))
-        assert ended.status == UNFIT_STATUS
+        assert ended.status == UNFIT
         assert "cannot import erlang (only a folder of that name is there)" in ended.stderr
 
     def test_installer_of_the_application_is_named_if_there_is_one(self, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ class TestRequirementsCommand:
 
     def test_old_python_prints_no_list(self) -> None:
         ended = python(*code(OLD, *run("requirements")))
-        assert (ended.status, ended.stdout) == (UNFIT_STATUS, b"")
+        assert (ended.status, ended.stdout) == (UNFIT, b"")
         assert ended.stderr.endswith("is 3.9: run it again with PYTHON=path of a later one\n")
 
 
@@ -95,7 +95,7 @@ class TestOldPython:
 
     def test_sentence_names_the_lowest_version(self) -> None:
         ended = python(*code(OLD, *run("version")))
-        assert ended.status == UNFIT_STATUS
+        assert ended.status == UNFIT
         assert "Python 3.10 or later is needed" in ended.stderr
         assert "is 3.9: set {python, Path} to a later one" in ended.stderr
 
@@ -111,7 +111,7 @@ class TestOldPython:
     def test_worker_writes_the_notice(self) -> None:
         ended = python(*code(OLD, *run("worker")))
         ((kind, sentence),) = terms(ended.stdout)
-        assert (ended.status, kind) == (UNFIT_STATUS, "unfit")
+        assert (ended.status, kind) == (UNFIT, "unfit")
         assert sentence.startswith("Python 3.10 or later is needed")
 
 

@@ -1,4 +1,4 @@
-"""What a worker keeps from its surroundings, and they from it: memory, descriptors, files, modules, signals, words."""
+"""A worker and its surroundings: memory, descriptors, files, modules, signals, words."""
 
 import os
 import signal
@@ -12,18 +12,18 @@ from typing import Any
 
 import msgpack
 import pytest
-from child import PACKAGE, WORKER, Child, code, framed, frames, python, request, terms
+from child import PACKAGE, WORKER, Child, code, framed, frames, python, request, terms, worker_with
 from vectors import recorded
 
 from signal_port.codec import atom
+from signal_port.exit_status import CRASHED, PROTOCOL
 from signal_port.operations import OPERATIONS
 
 AS_THE_VM = (*WORKER, "134217728", "50")  # longest frame in bytes, busy wait in microseconds
 INIT = request("tag", "init")
 OK = atom("ok")
 SECRET = "attack at dawn"
-PROTOCOL_STATUS, CRASH_STATUS = 76, 70
-AT_ONCE = 10  # seconds; for what takes milliseconds, on a machine with other things to do
+AT_ONCE = 10  # seconds, for events that take milliseconds on an idle machine
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a fact of Linux")
 CONVERSATION = b"".join(request(call.name, call.operation, *call.args) for call in recorded())
@@ -38,72 +38,62 @@ def worker() -> Iterator[Child]:
 
 
 def status_of(child: Child) -> dict[str, str]:
-    """Return what Linux says of a process."""
+    """Return what Linux knows of a process, by name."""
     lines = Path(f"/proc/{child.process.pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def inside(*lines: str) -> tuple[str, ...]:
-    """Return the arguments of a worker whose `sha256` answers what these lines leave in `answer`."""
-    return code(
-        "from signal_port import operations, worker_command",
-        "def function(data):",
-        *(f"    {line}" for line in "\n".join(lines).splitlines()),
-        "    return operations.atom('ok'), answer",
-        "operations.OPERATIONS['sha256'] = operations.OPERATIONS['sha256']._replace(function=function, is_term=True)",
-        "sys.exit(worker_command.run_worker())",
-    )
+    """Return the arguments of a worker whose `sha256` answers `answer`, which these lines set."""
+    return worker_with(*lines, "return operations.atom('ok'), answer")
 
 
 def said_inside(*lines: str) -> Any:
-    """Return what these lines leave in `answer`, run by an operation."""
+    """Return `answer`, which these lines set inside an operation of a worker."""
     ended = python(*inside(*lines), stdin=request(1, "sha256", b""))
     assert (ended.status, ended.stderr) == (0, "")
     return terms(ended.stdout)[1][1][1]
 
 
-# --- Memory ---
+class TestMemory:
+    """Other processes cannot read a worker's memory."""
 
+    @ON_LINUX
+    def test_crash_leaves_no_core_dump(self) -> None:
+        with worker() as child:
+            limits = Path(f"/proc/{child.process.pid}/limits").read_text().splitlines()
+        (line,) = (line for line in limits if line.startswith("Max core file size"))
+        assert line.split()[4:6] == ["0", "0"]
 
-@ON_LINUX
-def test_it_leaves_no_core_dump() -> None:
-    with worker() as child:
-        limits = Path(f"/proc/{child.process.pid}/limits").read_text().splitlines()
-    (line,) = (line for line in limits if line.startswith("Max core file size"))
-    assert line.split()[4:6] == ["0", "0"]
+    @ON_LINUX
+    def test_worker_cannot_be_traced(self) -> None:
+        get_dumpable = 3  # prctl(2)
+        assert (
+            said_inside(
+                f"import ctypes\nanswer = ctypes.CDLL(None).prctl({get_dumpable}, 0, 0, 0, 0)"
+            )
+            == 0
+        )
 
+    @ON_LINUX
+    @pytest.mark.parametrize("name", ["environ", "mem", "maps"])
+    def test_memory_can_be_read_by_root_alone(self, name: str) -> None:
+        with worker() as child:
+            path = Path(f"/proc/{child.process.pid}/{name}")
+            assert path.stat().st_uid == 0
+            if os.geteuid() != 0:
+                with pytest.raises(PermissionError):
+                    path.open("rb").read(1)
 
-@ON_LINUX
-def test_it_is_not_to_be_traced() -> None:
-    get_dumpable = 3  # prctl(2)
-    assert (
-        said_inside(f"import ctypes\nanswer = ctypes.CDLL(None).prctl({get_dumpable}, 0, 0, 0, 0)")
-        == 0
-    )
+    def test_system_without_hardening_gets_a_ready_worker(self) -> None:
+        lines = (
+            "sys.modules['resource'] = sys.modules['ctypes'] = None",
+            "from signal_port import worker_command",
+            "sys.exit(worker_command.run_worker())",
+        )
+        ended = python(*code(*lines), stdin=INIT)
+        assert (ended.status, terms(ended.stdout)[1]) == (0, ["tag", OK])
 
-
-@ON_LINUX
-@pytest.mark.parametrize("name", ["environ", "mem", "maps"])
-def test_its_memory_is_root_s_to_read(name: str) -> None:
-    with worker() as child:
-        path = Path(f"/proc/{child.process.pid}/{name}")
-        assert path.stat().st_uid == 0
-        if os.geteuid() != 0:
-            with pytest.raises(PermissionError):
-                path.open("rb").read(1)
-
-
-def test_it_is_ready_where_memory_cannot_be_kept_to_itself() -> None:
-    lines = (
-        "sys.modules['resource'] = sys.modules['ctypes'] = None",
-        "from signal_port import worker_command",
-        "sys.exit(worker_command.run_worker())",
-    )
-    ended = python(*code(*lines), stdin=INIT)
-    assert (ended.status, terms(ended.stdout)[1]) == (0, ["tag", OK])
-
-
-# --- Descriptors and files ---
 
 DESCRIPTORS = """
 import os, stat
@@ -119,43 +109,20 @@ for descriptor in range(256):
     answer.append([descriptor, kind, found.st_ino])
 """
 
-
-def test_it_has_no_descriptor_but_null_standard_error_and_its_pipes() -> None:
-    found = said_inside(DESCRIPTORS)
-    assert [(descriptor, kind) for descriptor, kind, _ in found] == [
-        (0, "null"),
-        *((descriptor, "pipe") for descriptor in (1, 2, 3, 4)),
-    ]
-    output, error, source, sink = (inode for *_, inode in found[1:])
-    assert output == error
-    assert len({error, source, sink}) == 3
-
-
-@ON_LINUX
-def test_it_answers_every_operation_where_no_file_can_be_opened_or_written() -> None:
-    from resource import RLIMIT_FSIZE, RLIMIT_NOFILE, prlimit
-
-    assert {call.operation for call in recorded()} | {"x25519", "hkdf_sha256"} >= OPERATIONS.keys()
-    beside_the_nif = request(0, "x25519", bytes(32), bytes(32)) + request(
-        0, "hkdf_sha256", b"", b"", b"", 1
-    )
-    with worker() as child:
-        prlimit(child.process.pid, RLIMIT_NOFILE, (1, 1))  # poll(2) needs one
-        prlimit(child.process.pid, RLIMIT_FSIZE, (0, 0))
-        stdout, stderr = child.process.communicate(CONVERSATION + beside_the_nif, timeout=60)
-    assert (child.process.returncode, stderr) == (0, b"")
-    assert len(frames(stdout)) == len(recorded()) + 2
-
-
 AUDITED = """
 import os
-FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.mkdir",
-    "os.remove", "os.rename", "os.link", "os.symlink", "os.truncate", "shutil.", "tempfile.", "urllib.", "compile",
-    "exec", "import", "ctypes.", "pickle.", "marshal.")
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+WHILE_SERVING = (
+    "open", "socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn",
+    "os.spawn", "os.mkdir", "os.remove", "os.rename", "os.link", "os.symlink", "os.truncate",
+    "shutil.", "tempfile.", "urllib.", "compile", "exec", "import", "ctypes.", "pickle.",
+    "marshal.",
+)
 seen, is_serving = set(), False
 def hook(event, args):
-    is_writing = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    if is_writing or event.startswith("socket.") or is_serving and (event == "open" or event.startswith(FORBIDDEN)):
+    is_write = event == "open" and args[2] & WRITES
+    is_forbidden = is_serving and event.startswith(WHILE_SERVING)
+    if is_write or is_forbidden or event.startswith("socket."):
         seen.add(event)
 sys.addaudithook(hook)
 from signal_port import worker, worker_command
@@ -174,21 +141,51 @@ sys.exit(status)
 """
 
 
-def test_it_opens_nothing_and_connects_nowhere_while_it_serves() -> None:
-    ended = python(*code(AUDITED), stdin=CONVERSATION)
-    assert (ended.status, ended.stderr) == (0, "")
-    assert len(frames(ended.stdout)) == len(recorded()) + 1
+class TestFiles:
+    """Descriptors, files and sockets."""
 
+    def test_descriptors_are_null_standard_error_and_the_pipes(self) -> None:
+        found = said_inside(DESCRIPTORS)
+        assert [(descriptor, kind) for descriptor, kind, _ in found] == [
+            (0, "null"),
+            *((descriptor, "pipe") for descriptor in (1, 2, 3, 4)),
+        ]
+        output, error, source, sink = (inode for *_, inode in found[1:])
+        assert output == error
+        assert len({error, source, sink}) == 3
 
-def test_the_watch_for_open_files_sees_them() -> None:
-    opens = "import os\nos.close(os.open(os.devnull, os.O_WRONLY))\nanswer = 0"
-    ended = python(
-        *code(AUDITED.partition("from signal_port")[0], opens, "sys.stderr.write(' '.join(seen))")
-    )
-    assert ended.stderr == "open"
+    @ON_LINUX
+    def test_operations_without_any_file_are_answered(self) -> None:
+        from resource import RLIMIT_FSIZE, RLIMIT_NOFILE, prlimit
 
+        assert {call.operation for call in recorded()} | {
+            "x25519",
+            "hkdf_sha256",
+        } >= OPERATIONS.keys()
+        beside_the_nif = request(0, "x25519", bytes(32), bytes(32)) + request(
+            0, "hkdf_sha256", b"", b"", b"", 1
+        )
+        with worker() as child:
+            prlimit(child.process.pid, RLIMIT_NOFILE, (1, 1))  # poll(2) needs one
+            prlimit(child.process.pid, RLIMIT_FSIZE, (0, 0))
+            stdout, stderr = child.process.communicate(CONVERSATION + beside_the_nif, timeout=60)
+        assert (child.process.returncode, stderr) == (0, b"")
+        assert len(frames(stdout)) == len(recorded()) + 2
 
-# --- Modules and the current folder ---
+    def test_serving_worker_opens_and_connects_nothing(self) -> None:
+        ended = python(*code(AUDITED), stdin=CONVERSATION)
+        assert (ended.status, ended.stderr) == (0, "")
+        assert len(frames(ended.stdout)) == len(recorded()) + 1
+
+    def test_opened_file_is_seen_by_this_audit(self) -> None:
+        opens = "import os\nos.close(os.open(os.devnull, os.O_WRONLY))\nanswer = 0"
+        ended = python(
+            *code(
+                AUDITED.partition("from signal_port")[0], opens, "sys.stderr.write(' '.join(seen))"
+            )
+        )
+        assert ended.stderr == "open"
+
 
 PLANT = "import os\nos.write(2, b'planted ' + __name__.encode() + b'\\n')\n"
 PLANTED = [
@@ -203,14 +200,14 @@ PLANTED = [
 
 
 def plant(folder: Path) -> None:
-    """Put modules of names that a worker imports into a folder."""
+    """Write modules with the names of a worker's imports into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in PLANTED:
         (folder / f"{name}.py").write_text(PLANT)
 
 
 def planted_everywhere(tmp_path: Path) -> dict[str, Any]:
-    """Return folder and environment of a process for which modules are planted in every place that Python knows."""
+    """Return folder and environment of a process, with planted modules in every place of both."""
     here, elsewhere, user = tmp_path / "here", tmp_path / "elsewhere", tmp_path / "user"
     paths = sysconfig.get_paths(sysconfig.get_preferred_scheme("user"), {"userbase": str(user)})
     for folder in here, elsewhere, Path(paths["purelib"]):
@@ -228,97 +225,94 @@ def planted_everywhere(tmp_path: Path) -> dict[str, Any]:
 
 
 def files(folder: Path) -> set[Path]:
-    """Return all that is in a folder."""
+    """Return all files in a folder."""
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_no_module_of_the_folder_or_of_the_environment_is_imported_and_nothing_is_written(
-    tmp_path: Path,
-) -> None:
-    surroundings = planted_everywhere(tmp_path)
-    before = files(tmp_path)
-    command = [sys.executable, *AS_THE_VM]
-    ended = subprocess.run(
-        command, input=INIT, capture_output=True, timeout=60, check=False, **surroundings
+class TestModules:
+    """Modules that somebody left in the folder or in the environment."""
+
+    def test_planted_modules_are_not_imported_and_nothing_is_written(
+        self,
+        tmp_path: Path,
+    ) -> None:
+        surroundings = planted_everywhere(tmp_path)
+        before = files(tmp_path)
+        command = [sys.executable, *AS_THE_VM]
+        ended = subprocess.run(
+            command, input=INIT, capture_output=True, timeout=60, check=False, **surroundings
+        )
+        assert (ended.returncode, ended.stderr) == (0, b"")
+        assert terms(ended.stdout)[1:] == [["tag", OK]]
+        assert files(tmp_path) == before
+
+    def test_planted_module_without_isolation_is_imported(self, tmp_path: Path) -> None:
+        surroundings = planted_everywhere(tmp_path)
+        command = [sys.executable, "-B", "-c", "import msgpack"]
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+            **surroundings,
+        )
+        assert b"planted msgpack" in ended.stderr
+
+    def test_folder_of_the_package_is_unchanged(self) -> None:
+        def listed() -> set[tuple[str, float]]:
+            return {(str(path), path.stat().st_mtime) for path in PACKAGE.rglob("*.py*")}
+
+        before = listed()
+        with worker() as child:
+            child.send(INIT)
+            child.receive()
+            assert child.end().status == 0
+        assert listed() == before
+
+
+class TestSignals:
+    """Signals and the end of the input."""
+
+    @ON_LINUX
+    def test_interrupt_is_ignored_and_termination_is_not(self) -> None:
+        with worker() as child:
+            ignored = int(status_of(child)["SigIgn"], 16)
+            assert ignored >> signal.SIGINT - 1 & 1
+            assert not ignored >> signal.SIGTERM - 1 & 1
+            child.process.terminate()
+            assert child.process.wait(timeout=AT_ONCE) == -signal.SIGTERM
+            assert child.end().stderr == ""
+
+    def test_interrupts_between_requests_change_no_answer(self) -> None:
+        with worker() as child:
+            for number in range(20):
+                os.kill(child.process.pid, signal.SIGINT)
+                child.send(request(number, "init"))
+                os.kill(child.process.pid, signal.SIGINT)
+                assert child.receive() == [number, OK]
+            ended = child.end()
+        assert (ended.status, ended.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        "begun", [b"", INIT, INIT * 1000], ids=["nothing", "a request", "a thousand"]
     )
-    assert (ended.returncode, ended.stderr) == (0, b"")
-    assert terms(ended.stdout)[1:] == [["tag", OK]]
-    assert files(tmp_path) == before
+    def test_closed_input_ends_it_at_once(self, begun: bytes) -> None:
+        with worker() as child:
+            child.send(begun)
+            assert child.process.stdin
+            child.process.stdin.close()
+            child.process.stdin = None
+            assert child.process.wait(timeout=AT_ONCE) == 0
 
+    def test_input_closed_inside_a_frame_ends_it_at_once(self) -> None:
+        with worker() as child:
+            child.send(INIT[:-1])
+            assert child.process.stdin
+            child.process.stdin.close()
+            child.process.stdin = None
+            assert child.process.wait(timeout=AT_ONCE) == PROTOCOL
 
-def test_what_was_planted_would_be_imported_without_isolation(tmp_path: Path) -> None:
-    surroundings = planted_everywhere(tmp_path)
-    command = [sys.executable, "-B", "-c", "import msgpack"]
-    ended = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        **surroundings,
-    )
-    assert b"planted msgpack" in ended.stderr
-
-
-def test_the_package_s_own_folder_is_left_as_it_was() -> None:
-    def listed() -> set[tuple[str, float]]:
-        return {(str(path), path.stat().st_mtime) for path in PACKAGE.rglob("*.py*")}
-
-    before = listed()
-    with worker() as child:
-        child.send(INIT)
-        child.receive()
-        assert child.end().status == 0
-    assert listed() == before
-
-
-# --- Signals and the end ---
-
-
-@ON_LINUX
-def test_an_interrupt_is_ignored_and_a_termination_is_not() -> None:
-    with worker() as child:
-        ignored = int(status_of(child)["SigIgn"], 16)
-        assert ignored >> signal.SIGINT - 1 & 1
-        assert not ignored >> signal.SIGTERM - 1 & 1
-        child.process.terminate()
-        assert child.process.wait(timeout=AT_ONCE) == -signal.SIGTERM
-        assert child.end().stderr == ""
-
-
-def test_interrupts_between_requests_change_no_answer() -> None:
-    with worker() as child:
-        for number in range(20):
-            os.kill(child.process.pid, signal.SIGINT)
-            child.send(request(number, "init"))
-            os.kill(child.process.pid, signal.SIGINT)
-            assert child.receive() == [number, OK]
-        ended = child.end()
-    assert (ended.status, ended.stderr) == (0, "")
-
-
-@pytest.mark.parametrize(
-    "begun", [b"", INIT, INIT * 1000], ids=["nothing", "a request", "a thousand"]
-)
-def test_it_ends_as_soon_as_its_input_is_closed(begun: bytes) -> None:
-    with worker() as child:
-        child.send(begun)
-        assert child.process.stdin
-        child.process.stdin.close()
-        child.process.stdin = None
-        assert child.process.wait(timeout=AT_ONCE) == 0
-
-
-def test_it_ends_as_soon_as_its_input_is_closed_inside_a_frame() -> None:
-    with worker() as child:
-        child.send(INIT[:-1])
-        assert child.process.stdin
-        child.process.stdin.close()
-        child.process.stdin = None
-        assert child.process.wait(timeout=AT_ONCE) == PROTOCOL_STATUS
-
-
-# --- Words ---
 
 STRAY = {
     "print": "print(data)",
@@ -326,18 +320,17 @@ STRAY = {
     "log": "import logging\nlogging.error(data.decode())",
     "descriptor 1": "import os\nos.write(1, data)",
     "another process": "import subprocess\nsubprocess.run(['echo', data.decode()])",
-    "error in a destructor": "class Late:\n    def __del__(self): raise ValueError\nLate()\nprint(data)",
-    "thread": "import threading\nthread = threading.Thread(target=print, args=[data])\nthread.start()\nthread.join()",
+    "error in a destructor": """
+        class Late:
+            def __del__(self): raise ValueError
+        Late()
+        print(data)""",
+    "thread": """
+        import threading
+        thread = threading.Thread(target=print, args=[data])
+        thread.start()
+        thread.join()""",
 }
-
-
-@pytest.mark.parametrize("lines", STRAY.values(), ids=STRAY)
-def test_a_stray_word_is_said_on_standard_error_and_between_no_frames(lines: str) -> None:
-    stray = request(1, "sha256", b"stray word")
-    ended = python(*inside(lines, "answer = 0"), stdin=INIT + stray + INIT)
-    assert terms(ended.stdout)[1:] == [["tag", OK], [1, [OK, 0]], ["tag", OK]]
-    assert "stray word" in ended.stderr
-
 
 CRASHES = {
     "out of memory": ("raise MemoryError(data)", "MemoryError"),
@@ -356,38 +349,48 @@ CRASHES = {
 }
 
 
-@pytest.mark.parametrize(("lines", "kind"), CRASHES.values(), ids=CRASHES)
-def test_a_crash_says_its_kind_and_no_secret(lines: str, kind: str) -> None:
-    ended = python(*inside(lines), stdin=INIT + request(1, "sha256", SECRET.encode() * 100) + INIT)
-    assert SECRET not in ended.stderr
-    assert ended.stderr.startswith(f"signal-port: {kind} at ")
-    assert ended.stderr.count("\n") == 1
-    assert ended.status == CRASH_STATUS
-    assert terms(ended.stdout)[1:] == [["tag", OK]]
+class TestWords:
+    """What a worker says on standard error, and what it does not."""
 
+    @pytest.mark.parametrize("lines", STRAY.values(), ids=STRAY)
+    def test_stray_word_goes_to_standard_error_and_between_no_frames(self, lines: str) -> None:
+        stray = request(1, "sha256", b"stray word")
+        ended = python(*inside(lines, "answer = 0"), stdin=INIT + stray + INIT)
+        assert terms(ended.stdout)[1:] == [["tag", OK], [1, [OK, 0]], ["tag", OK]]
+        assert "stray word" in ended.stderr
 
-@ON_LINUX
-def test_a_worker_without_memory_for_a_long_call_says_no_secret() -> None:
-    from resource import RLIMIT_AS, prlimit
+    @pytest.mark.parametrize(("lines", "kind"), CRASHES.values(), ids=CRASHES)
+    def test_crash_names_its_type_and_no_secret(self, lines: str, kind: str) -> None:
+        ended = python(
+            *inside(lines), stdin=INIT + request(1, "sha256", SECRET.encode() * 100) + INIT
+        )
+        assert SECRET not in ended.stderr
+        assert ended.stderr.startswith(f"signal-port: {kind} at ")
+        assert ended.stderr.count("\n") == 1
+        assert ended.status == CRASHED
+        assert terms(ended.stdout)[1:] == [["tag", OK]]
 
-    long = framed(
-        msgpack.packb([1, "encrypt_message", [SECRET.encode() * 5, SECRET.encode() * 2**21]])
-    )
-    with worker() as child:
-        size = int(status_of(child)["VmSize"].split()[0]) * 1024 + 48 * 1024 * 1024
-        prlimit(child.process.pid, RLIMIT_AS, (size, size))
-        stdout, stderr = child.process.communicate(INIT + long, timeout=60)
-    assert child.process.returncode in (CRASH_STATUS, PROTOCOL_STATUS)
-    assert SECRET.encode() not in stderr
-    assert b"MemoryError" in stderr
-    assert stderr.count(b"\n") == 1
-    assert terms(stdout) == [["tag", OK]]
+    @ON_LINUX
+    def test_worker_out_of_memory_prints_no_secret(self) -> None:
+        from resource import RLIMIT_AS, prlimit
 
+        long = framed(
+            msgpack.packb([1, "encrypt_message", [SECRET.encode() * 5, SECRET.encode() * 2**21]])
+        )
+        with worker() as child:
+            size = int(status_of(child)["VmSize"].split()[0]) * 1024 + 48 * 1024 * 1024
+            prlimit(child.process.pid, RLIMIT_AS, (size, size))
+            stdout, stderr = child.process.communicate(INIT + long, timeout=60)
+        assert child.process.returncode in (CRASHED, PROTOCOL)
+        assert SECRET.encode() not in stderr
+        assert b"MemoryError" in stderr
+        assert stderr.count(b"\n") == 1
+        assert terms(stdout) == [["tag", OK]]
 
-def test_a_worker_that_is_killed_says_nothing() -> None:
-    with worker() as child:
-        child.send(request(1, "sha256", SECRET.encode()) + INIT[:-1])
-        child.receive()
-        child.process.kill()
-        ended = child.end()
-    assert (ended.status, ended.stdout, ended.stderr) == (-signal.SIGKILL, b"", "")
+    def test_killed_worker_prints_nothing(self) -> None:
+        with worker() as child:
+            child.send(request(1, "sha256", SECRET.encode()) + INIT[:-1])
+            child.receive()
+            child.process.kill()
+            ended = child.end()
+        assert (ended.status, ended.stdout, ended.stderr) == (-signal.SIGKILL, b"", "")

@@ -7,8 +7,9 @@ import sys
 import pytest
 from child import TIMEOUT, WORKER, code, python, terms
 
-USAGE_STATUS = 2
-USAGE = "signal-port: usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]\n"
+from signal_port.exit_status import USAGE
+
+LINE = "signal-port: usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]\n"
 
 
 class TestArguments:
@@ -29,13 +30,13 @@ class TestArguments:
     )
     def test_anything_else_is_answered_with_the_usage(self, arguments: str) -> None:
         ended = python("-m", "signal_port", "worker", *arguments.split())
-        assert ended == (USAGE_STATUS, b"", USAGE)
+        assert ended == (USAGE, b"", LINE)
 
     @pytest.mark.parametrize(
         "arguments", [["\u00b2"], ["\u0663"], ["1000", "\u00b2"], [""], ["1000", ""], [" 1000"]]
     )
     def test_other_digits_are_answered_with_the_usage(self, arguments: list[str]) -> None:
-        assert python("-m", "signal_port", "worker", *arguments) == (USAGE_STATUS, b"", USAGE)
+        assert python("-m", "signal_port", "worker", *arguments) == (USAGE, b"", LINE)
 
 
 class TestStreams:
@@ -49,13 +50,13 @@ class TestStreams:
         )
         os.close(ours)
         os.close(theirs)
-        assert (ended.returncode, ended.stdout) == (USAGE_STATUS, b"")
+        assert (ended.returncode, ended.stdout) == (USAGE, b"")
         assert ended.stderr.startswith(b"signal-port: an Erlang VM starts the worker")
 
     def test_closed_standard_input_is_refused_with_a_sentence(self) -> None:
         run = "from signal_port.command_line import main", "sys.exit(main(['worker']))"
         ended = python(*code("import os", "os.close(0)", *run))
-        assert ended == (USAGE_STATUS, b"", "signal-port: standard input or output is closed\n")
+        assert ended == (USAGE, b"", "signal-port: standard input or output is closed\n")
 
 
 # What a worker needs to answer requests, and the modules of Python that its start takes beside it.

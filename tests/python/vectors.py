@@ -1,7 +1,7 @@
-"""The files of `tests/vectors`, read into Python: known answers of the specifications, recorded answers of the NIF.
+"""The files of `tests/vectors`: known answers of the specifications, recorded answers of the NIF.
 
-A recorded term comes in two forms: as the worker gets it (`argument`: a tuple is a list, msgpack has only arrays), and
-as an operation answers it (`answer`).
+A recorded term has two forms: as an argument, where a tuple is a list, because msgpack has arrays
+alone; and as an operation's answer.
 """
 
 import gzip
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from signal_port.codec import atom
 
@@ -24,6 +26,20 @@ def known(name: str) -> dict[str, Any]:
     """Return a file of known answers."""
     content: dict[str, Any] = json.loads((FOLDER / name).read_text())
     return content
+
+
+def cases(name: str) -> list[Any]:
+    """Return the cases of a file of known answers, as parameters of a test."""
+    return [pytest.param(case, id=case["name"]) for case in known(name)["cases"]]
+
+
+def decoded(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a case without its name, its hexadecimal values as bytes."""
+    return {
+        key: bytes.fromhex(value) if isinstance(value, str) else value
+        for key, value in case.items()
+        if key != "name"
+    }
 
 
 class Recorded(NamedTuple):

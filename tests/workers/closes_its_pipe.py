@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Closes its end of the pipe on a call, and lives on."""
+"""Closes its end of the pipe on a call, and stays alive."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from stand_in import serve
 
 
 def act_up(payload):
-    """Leave nothing to be read."""
+    """Close the pipe and wait."""
     os.close(1)
     signal.pause()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exits on every call, with the call's last byte as its status."""
+"""Exits on every call; its status is the last byte of the call."""
 
 import os
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Exits with a call's last byte as its status, if it can remove the file $LC_STAND_IN_SWITCH."""
+"""Exits with a call's last byte as status, if it can remove the file of LC_STAND_IN_SWITCH."""
 
 import os
 
@@ -7,7 +7,7 @@ from stand_in import serve
 
 
 def act_up(payload):
-    """Exit, or answer."""
+    """Exit, or answer if the file is gone."""
     try:
         os.remove(os.environ["LC_STAND_IN_SWITCH"])
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request, but does not start while the file $LC_STAND_IN_SWITCH exists."""
+"""Answers every request; exits at its start while the file of LC_STAND_IN_SWITCH exists."""
 
 import os
 import sys

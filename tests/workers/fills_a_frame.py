@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers with as many bytes as a frame may have; to a call that holds the marker with one more."""
+"""Answers with a frame of the limit, or one byte over it to a call that holds the marker."""
 
 import sys
 

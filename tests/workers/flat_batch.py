@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers a batch with `ok`, as if it were one call."""
+"""Answers a batch with `ok`, like a single call."""
 
 from stand_in import OK, reply, serve
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Replies with the right tag and an answer that is no msgpack."""
+"""Replies with the right tag and an answer that is not msgpack."""
 
 from stand_in import reply, serve
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Begins with what is no notice."""
+"""Begins with a frame that is not a notice."""
 
 from stand_in import requests, write
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers with what is no reply."""
+"""Answers with a frame that is not a reply."""
 
 from stand_in import serve, write
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Begins a reply with what it was asked, promises more, and hangs."""
+"""Hangs inside a reply that begins with the request."""
 
 import time
 
@@ -7,7 +7,7 @@ from stand_in import serve, tag, write_bytes
 
 
 def act_up(payload):
-    """Write a header that promises twice what follows."""
+    """Write a header and half of the bytes that it announces."""
     write_bytes((2 * len(payload)).to_bytes(4, "big") + b"\x92" + tag(payload) + payload[7:])
     time.sleep(3600)
 

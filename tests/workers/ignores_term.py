@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ends neither at SIGTERM nor with its pipe."""
+"""Ignores SIGTERM and the end of its pipe."""
 
 import signal
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request, after one killed start for each byte of the file $LC_STAND_IN_SWITCH."""
+"""Is killed at its start once for each byte in the file of LC_STAND_IN_SWITCH, then answers."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is ready with unknown versions, and answers every call with an atom that does not exist."""
+"""Announces versions of unknown names, and answers every call with an invented atom."""
 
 import os
 
@@ -7,7 +7,7 @@ from stand_in import reply, requests, write
 
 
 def name():
-    """Return sixteen letters that were never together before."""
+    """Return sixteen random letters."""
     return os.urandom(8).hex().encode()
 
 

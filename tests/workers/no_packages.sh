@@ -1,4 +1,4 @@
 #!/bin/sh
-# A Python that has its standard library and nothing else.
+# A Python with its standard library alone.
 shift
 exec python3 -I -S "$@"

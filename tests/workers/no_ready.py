@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Never gets ready, whatever comes."""
+"""Never gets ready."""
 
 import signal
 

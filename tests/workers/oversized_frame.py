@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers with a frame of 1 GiB, of which little follows."""
+"""Answers with the beginning of a frame of 1 GiB."""
 
 from stand_in import serve, write_bytes
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers, and prints a line on standard output first, as a forgotten print does."""
+"""Prints a line on standard output before each answer, like a forgotten print."""
 
 import sys
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is ready, and never reads its pipe."""
+"""Gets ready and never reads its pipe."""
 
 import signal
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request, but is never ready while a file `silent` is in the folder of its name."""
+"""Answers every request; never gets ready while there is a file `silent` beside its name."""
 
 import os
 import signal

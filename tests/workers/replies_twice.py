@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Gives each answer two times."""
+"""Writes every reply twice."""
 
 from stand_in import answer, reply, serve
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers a batch with one answer too few, and every other request as it should."""
+"""Answers a batch with one answer too few, every other request correctly."""
 
 from stand_in import OK, answer, reply, serve
 

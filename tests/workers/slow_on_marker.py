@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers a call that has the marker only when the file $LC_STAND_IN_SWITCH exists."""
+"""Answers a call that holds the marker after the file of LC_STAND_IN_SWITCH appears."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from stand_in import MARKER, serve
 
 
 def act_up(payload):
-    """Wait for the file, and answer."""
+    """Wait for the file, then answer."""
     while not os.path.exists(os.environ["LC_STAND_IN_SWITCH"]):
         time.sleep(0.01)
     return True

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns in an endless loop on its first call."""
+"""Spins on its first call."""
 
 from stand_in import serve
 

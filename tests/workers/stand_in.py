@@ -1,7 +1,7 @@
-"""What the stand-ins share: whole frames, and enough msgpack for the requests of signal_port.
+"""What the stand-ins share: whole frames, and enough msgpack for the application's requests.
 
-A stand-in is started as a Python would be. Its arguments are `-I -B .../signal_port worker` and
-limits; it does not read them. It knows nothing of the package that it replaces.
+A stand-in is started like a Python, so its arguments are `-I -B .../signal_port worker MAX_FRAME
+BUSY_WAIT`, which it ignores. It does not know the package.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ MARKER = b"the stand-in acts up at these bytes"
 
 
 def read(count):
-    """Return so many bytes of standard input; its end is the end of the stand-in."""
+    """Return that many bytes of standard input; exit at its end."""
     data = b""
     while len(data) < count:
         chunk = os.read(0, min(count - len(data), 1 << 20))
@@ -24,7 +24,7 @@ def read(count):
 
 
 def write_bytes(data):
-    """Write bytes as they are, without a header."""
+    """Write bytes without a header."""
     while data:
         data = data[os.write(1, data) :]
 
@@ -56,7 +56,7 @@ def reply(payload, answer=OK):
 
 
 def answer(payload):
-    """Return a true answer to sha256 of a binary; `ok` for other requests, and each of a batch."""
+    """Return the right answer to `sha256`; `ok` for any other request or call of a batch."""
     args = 8 + (payload[7] & 31)
     if payload[8:args] == b"batch":
         count = payload[args + 1 : args + 3]
@@ -68,7 +68,11 @@ def answer(payload):
 
 
 def serve(act_up=None, at=b""):
-    """Get ready and answer; a request with the bytes `at` only if `act_up` returns True."""
+    """Get ready and answer requests.
+
+    A request that holds the bytes `at` goes to `act_up` first, which returns True to have it
+    answered.
+    """
     ready()
     for payload in requests():
         if act_up is None or at not in payload or act_up(payload):

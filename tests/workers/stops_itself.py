@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stops itself on every call, as a job of a shell is stopped."""
+"""Stops itself on every call, like a job that a shell stops."""
 
 import os
 import signal

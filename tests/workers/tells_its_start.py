@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers how it was started: a line with the tunables of the C library, one for each argument."""
+"""Answers with the tuning of its C library and its arguments, one a line."""
 
 import os
 import sys

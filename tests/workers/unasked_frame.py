@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a reply that nobody has asked for, as soon as it is ready."""
+"""Writes a reply without a request as soon as it is ready."""
 
 from stand_in import OK, ready, requests, write
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Says that it is not fit to work."""
+"""Announces that it is unfit."""
 
 import sys
 

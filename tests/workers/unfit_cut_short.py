@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Says that it is not fit to work, in a sentence that is cut in the middle of a character."""
+"""Announces that it is unfit, in a sentence cut inside a character."""
 
 import sys
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers every request; or sends the notice in the file `unfit`, in the folder of its name."""
+"""Answers every request; but if a file `unfit` is beside its name, announces its sentence."""
 
 import os
 import sys

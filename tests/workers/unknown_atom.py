@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers an atom that the protocol does not have: the data of the request, which no code names."""
+"""Answers with an atom that is not in the protocol: the data of the request."""
 
 from stand_in import reply, serve
 

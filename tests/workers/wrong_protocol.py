@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speaks another version of the protocol."""
+"""Announces another version of the protocol."""
 
 from stand_in import ready, requests
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Answers another request than it was asked."""
+"""Replies with the tag of another request."""
 
 from stand_in import OK, serve, write
 
