@@ -54,7 +54,10 @@ make_bare
 say "installing, by the README"
 install_by_readme
 say "booting"
+status=0
 systemd-nspawn --quiet --register=no --keep-unit --console=pipe --directory "$root" --boot \
-    systemd.unit=check.service < /dev/null
+    systemd.unit=check.service < /dev/null > "$dir/log" 2>&1 || status=$?
+cat "$root/root/systemd/log"
+[ "$status" = 0 ] || exit "$status"
 rm -rf "$root"
 say "all well"

@@ -27,6 +27,12 @@ for unit in signal-port.service signal-port@.service; do
         tail -n 1
 done
 
+say "inetd: any program that starts one process for each connection will do"
+systemd-socket-activate --accept --inetd --listen=/run/inetd.sock "$SIGNAL_PORT" worker &
+until [ -S /run/inetd.sock ]; do sleep 0.1; done
+"$SIGNAL_PORT" doctor --socket /run/inetd.sock || fail "no worker answers behind inetd"
+kill $!
+
 say "serve: it is started when it listens, and serves the right user"
 systemctl start signal-port.service
 answers "$SERVED"
