@@ -1,4 +1,4 @@
-%% The application's start and stop: what it leaves behind, and what it says where it cannot start.
+%% Start and stop of the application: what stop leaves behind, and what a failed start reports.
 -module(signal_port_app_SUITE).
 -compile([export_all, nowarn_export_all]).
 
@@ -6,22 +6,28 @@
 -define(CALLERS, 4).
 
 all() ->
-    [is_ready_when_it_has_started, stop_leaves_no_os_process, stop_under_load_leaves_no_os_process,
-     stop_with_a_full_pipe_leaves_no_os_process,
-     stop_after_a_killed_worker_leaves_no_os_process, starts_and_stops_many_times, starts_again_after_a_failed_start,
-     a_failed_start_leaves_no_os_process,
-     says_that_there_is_no_python, says_that_a_python_cannot_be_found, says_that_a_python_cannot_be_run, says_that_a_python_is_a_folder,
-     says_what_a_python_lacks, says_what_an_unfit_worker_says, says_what_is_left_of_a_cut_sentence,
-     says_that_the_protocol_is_another, says_that_a_worker_is_not_ready, says_that_a_worker_ended,
-     says_that_a_worker_is_no_worker, says_that_an_option_is_unknown, says_that_an_option_is_mistyped,
-     takes_a_python_by_its_name, relies_on_kernel_and_stdlib_alone].
+    [{group, lifecycle}, {group, python}, {group, worker}, {group, options}].
+
+groups() ->
+    [{lifecycle, [start_returns_when_ready, stop_leaves_no_os_process,
+                  stop_under_load_leaves_no_os_process, stop_with_full_pipe_leaves_no_os_process,
+                  stop_after_killed_worker_leaves_no_os_process, many_rounds_leave_nothing,
+                  failed_start_can_be_retried, failed_start_leaves_no_os_process]},
+     {python, [missing_python_is_reported, unknown_python_name_is_reported,
+               unrunnable_python_is_reported, python_that_is_a_folder_is_reported,
+               missing_package_is_reported, python_is_found_by_name]},
+     {worker, [unfit_worker_is_reported, cut_sentence_is_reported,
+               other_protocol_version_is_reported, silent_worker_is_reported,
+               ended_worker_is_reported, invalid_first_frame_is_reported]},
+     {options, [unknown_option_is_reported, mistyped_option_is_reported,
+                application_needs_kernel_and_stdlib_only]}].
 
 end_per_testcase(_, _) ->
     signal_port_stage:stop().
 
 %% --- Start and stop ---
 
-is_ready_when_it_has_started(_) ->
+start_returns_when_ready(_) ->
     ok = signal_port_stage:start([{pool_size, 1}]),
     #{state := ready, restarts := 0} = signal_port_stage:worker(),
     ok = signal_port:init().
@@ -42,8 +48,8 @@ stop_under_load_leaves_no_os_process(_) ->
     signal_port_stage:until_gone(OsPids),
     [receive {'DOWN', Monitor, process, Pid, normal} -> ok end || {Pid, Monitor} <- Callers].
 
-%% The worker's process is held up in its write, so nobody can ask it to end.
-stop_with_a_full_pipe_leaves_no_os_process(_) ->
+%% The OS process does not read, so it does not see the empty frame that asks it to end.
+stop_with_full_pipe_leaves_no_os_process(_) ->
     Options = [{pool_size, 1}, {stall_timeout, 60_000}, {call_timeout, 50}],
     ok = signal_port_stage:start_with("reads_nothing.py", Options),
     OsPids = signal_port_stage:os_pids(),
@@ -51,14 +57,14 @@ stop_with_a_full_pipe_leaves_no_os_process(_) ->
     ok = application:stop(signal_port),
     are_gone(OsPids).
 
-stop_after_a_killed_worker_leaves_no_os_process(_) ->
+stop_after_killed_worker_leaves_no_os_process(_) ->
     ok = signal_port_stage:start_with("ignores_term.py", [{pool_size, 1}]),
     OsPids = signal_port_stage:os_pids(),
     exit(signal_port_stage:pid(), kill),
     ok = application:stop(signal_port),
     are_gone(OsPids).
 
-%% What is left after all is ended here, so that it does not outlive the test.
+%% Kills what is left, so that it does not outlive the test.
 are_gone(OsPids) ->
     try
         signal_port_stage:until_gone(OsPids)
@@ -66,18 +72,20 @@ are_gone(OsPids) ->
         [signal_port_stage:signal("KILL", OsPid) || OsPid <- OsPids]
     end.
 
-%% Each time in the midst of calls; with a stand-in, because it starts fast.
-starts_and_stops_many_times(_) ->
-    one_round(),  % what the first one loads stays
+%% Each stop comes during calls. A stand-in is used because it starts fast.
+many_rounds_leave_nothing(_) ->
+    one_round(),  % loads modules, which stay
     {Ports, Processes} = {erlang:ports(), processes()},
     Rounds = [timer:tc(fun one_round/0) || _ <- lists:seq(1, ?ROUNDS)],
     OsPids = [OsPid || {_, OsPid} <- Rounds],
     signal_port_stage:until_gone(OsPids),
     true = length(lists:usort(OsPids)) =:= ?ROUNDS,
-    signal_port_stage:until(fun() -> {[], []} = {erlang:ports() -- Ports, processes() -- Processes} end),
+    signal_port_stage:until(fun() ->
+        {[], []} = {erlang:ports() -- Ports, processes() -- Processes}
+    end),
     Slowest = lists:max([Micros || {Micros, _} <- Rounds]) div 1000,
-    Told = "~b stops with ~b callers, the slowest round ~b ms; no OS process, port or process left",
-    {comment, lists:flatten(io_lib:format(Told, [?ROUNDS, ?CALLERS, Slowest]))}.
+    Format = "~b stops with ~b callers, slowest round ~b ms; no OS process, port or process left",
+    signal_port_stage:comment(Format, [?ROUNDS, ?CALLERS, Slowest]).
 
 one_round() ->
     ok = signal_port_stage:start_with("honest.py", [{pool_size, 1}]),
@@ -94,80 +102,84 @@ call_until_it_stops() ->
         {error, unavailable} -> ok
     end.
 
-starts_again_after_a_failed_start(_) ->
+failed_start_can_be_retried(_) ->
     {error, _} = signal_port_stage:start([{python, "/nowhere"}]),
     ok = signal_port_stage:start([{pool_size, 1}]),
     ok = signal_port:init().
 
-a_failed_start_leaves_no_os_process(_) ->
+failed_start_leaves_no_os_process(_) ->
     Before = length(erlang:ports()),
-    {error, _} = signal_port_stage:start_with("no_ready.py", [{pool_size, 2}, {start_timeout, 100}]),
+    Options = [{pool_size, 2}, {start_timeout, 100}],
+    {error, _} = signal_port_stage:start_with("no_ready.py", Options),
     signal_port_stage:until(fun() -> length(erlang:ports()) =< Before end),
     undefined = whereis(signal_port_sup).
 
-%% --- What it says ---
+%% --- What a failed start reports ---
 
-says_that_there_is_no_python(_) ->
-    says("Python cannot be run (/nowhere: no such file or directory): set signal_port's option {python, Path} to "
-         "Python 3.10 or later", [{python, "/nowhere"}]).
+missing_python_is_reported(_) ->
+    reports(cannot_run("/nowhere", "no such file or directory"), [{python, "/nowhere"}]).
 
-says_that_a_python_cannot_be_found(_) ->
-    says("no Python was found: install Python 3.10 or later, or set signal_port's option {python, Path}",
-         [{python, "no-python-has-this-name"}]).
+unknown_python_name_is_reported(_) ->
+    reports("no Python was found: install Python 3.10 or later, or set signal_port's option "
+            "{python, Path}", [{python, "no-python-has-this-name"}]).
 
-says_that_a_python_cannot_be_run(Config) ->
+unrunnable_python_is_reported(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "not_executable"),
     ok = file:write_file(File, <<"print()">>),
-    says("Python cannot be run (" ++ File ++ ": permission denied): set signal_port's option {python, Path} to "
-         "Python 3.10 or later", [{python, File}]).
+    reports(cannot_run(File, "permission denied"), [{python, File}]).
 
-says_that_a_python_is_a_folder(Config) ->
+python_that_is_a_folder_is_reported(Config) ->
     Folder = filename:absname(proplists:get_value(priv_dir, Config)),
-    says("Python cannot be run (" ++ Folder ++ ": illegal operation on a directory): set signal_port's option {python, "
-         "Path} to Python 3.10 or later", [{python, Folder}]).
+    reports(cannot_run(Folder, "illegal operation on a directory"), [{python, Folder}]).
 
-says_what_a_python_lacks(_) ->
+cannot_run(Path, Why) ->
+    "Python cannot be run (" ++ Path ++ ": " ++ Why ++ "): "
+    "set signal_port's option {python, Path} to Python 3.10 or later".
+
+missing_package_is_reported(_) ->
     {error, Sentence} = fails([{python, signal_port_stage:stand_in("no_packages.sh")}]),
-    ["Python (/" ++ _, Rest] =
-        string:split(Sentence, ") cannot import cryptography (No module named 'cryptography'): run 'sh "),
-    [Installer, " and leave signal_port's option python away, or let it name a Python that has them"] =
-        string:split(Rest, "'"),
+    Lacks = ") cannot import cryptography (No module named 'cryptography'): run 'sh ",
+    Advice = " and leave signal_port's option python away, or let it name a Python that has them",
+    ["Python (/" ++ _, Rest] = string:split(Sentence, Lacks),
+    [Installer, Advice] = string:split(Rest, "'"),
     true = filelib:is_regular(Installer).
 
-says_what_an_unfit_worker_says(_) ->
-    says("this Python lacks a wheel", [{python, signal_port_stage:stand_in("unfit.py")}]).
+unfit_worker_is_reported(_) ->
+    reports("this Python lacks a wheel", [{python, signal_port_stage:stand_in("unfit.py")}]).
 
-says_what_is_left_of_a_cut_sentence(_) ->
-    {error, "this Python lacks a wheel" ++ _} = fails([{python, signal_port_stage:stand_in("unfit_cut_short.py")}]).
+cut_sentence_is_reported(_) ->
+    {error, "this Python lacks a wheel" ++ _} =
+        fails([{python, signal_port_stage:stand_in("unfit_cut_short.py")}]).
 
-says_that_the_protocol_is_another(_) ->
-    says("the worker uses version 2 of the protocol, and this application version 1: rebuild signal_port, to replace "
-         "the Python files in its priv folder",
-         [{python, signal_port_stage:stand_in("wrong_protocol.py")}]).
+other_protocol_version_is_reported(_) ->
+    reports("the worker uses version 2 of the protocol, and this application version 1: rebuild "
+            "signal_port, to replace the Python files in its priv folder",
+            [{python, signal_port_stage:stand_in("wrong_protocol.py")}]).
 
-says_that_a_worker_is_not_ready(_) ->
+silent_worker_is_reported(_) ->
     StandIn = signal_port_stage:stand_in("no_ready.py"),
-    says("the worker (" ++ StandIn ++ ") was not ready within 300 ms: read its standard error, or raise "
-         "signal_port's option {start_timeout, Milliseconds}", [{python, StandIn}, {start_timeout, 300}]).
+    reports("the worker (" ++ StandIn ++ ") was not ready within 300 ms: "
+            "read its standard error, or raise signal_port's option {start_timeout, Milliseconds}",
+            [{python, StandIn}, {start_timeout, 300}]).
 
-says_that_a_worker_ended(_) ->
+ended_worker_is_reported(_) ->
     StandIn = signal_port_stage:stand_in("exits_at_start.py"),
-    says("the worker (" ++ StandIn ++ ") ended with status 3 before it was ready: read its standard error",
-         [{python, StandIn}]).
+    reports("the worker (" ++ StandIn ++ ") ended with status 3 before it was ready: "
+            "read its standard error", [{python, StandIn}]).
 
-says_that_a_worker_is_no_worker(_) ->
-    says("the worker sent invalid protocol data",
-         [{python, signal_port_stage:stand_in("garbage_first_frame.py")}]).
+invalid_first_frame_is_reported(_) ->
+    reports("the worker sent invalid protocol data",
+            [{python, signal_port_stage:stand_in("garbage_first_frame.py")}]).
 
-says_that_an_option_is_unknown(_) ->
+unknown_option_is_reported(_) ->
     {error, "signal_port has no option pool_sise; its options are " ++ _} = fails([{pool_sise, 2}]).
 
-says_that_an_option_is_mistyped(_) ->
-    says("signal_port's option call_timeout must be milliseconds or infinity, but is \"15 s\"",
-         [{call_timeout, "15 s"}]).
+mistyped_option_is_reported(_) ->
+    reports("signal_port's option call_timeout must be milliseconds or infinity, but is \"15 s\"",
+            [{call_timeout, "15 s"}]).
 
-%% The controller adds nothing that is not a sentence: its reason is the sentence and the application's callback.
-says(Sentence, Options) ->
+%% The application controller adds only the callback to the sentence.
+reports(Sentence, Options) ->
     {error, Sentence} = fails(Options).
 
 fails(Options) ->
@@ -176,7 +188,7 @@ fails(Options) ->
     true = io_lib:char_list(Sentence) orelse error({not_flat, Sentence}),
     {error, Sentence}.
 
-takes_a_python_by_its_name(_) ->
+python_is_found_by_name(_) ->
     Path = os:getenv("PATH"),
     os:putenv("PATH", signal_port_stage:root("tests/workers") ++ ":" ++ Path),
     try
@@ -186,6 +198,6 @@ takes_a_python_by_its_name(_) ->
         os:putenv("PATH", Path)
     end.
 
-relies_on_kernel_and_stdlib_alone(_) ->
+application_needs_kernel_and_stdlib_only(_) ->
     _ = application:load(signal_port),
     {ok, [kernel, stdlib]} = application:get_key(signal_port, applications).

@@ -1,5 +1,5 @@
-%% The choice of the engine: the decision as a table, and what becomes of this VM beside a NIF that crashes, hangs,
-%% lies, cannot be loaded, is another, or is well. The sick one is compiled from C; the others are stand-ins in Erlang.
+%% The choice of the engine: the decision as a table, and this VM beside a NIF that crashes, hangs,
+%% lies, does not load, is of another release, or is healthy.
 -module(signal_port_backend_SUITE).
 -compile([export_all, nowarn_export_all]).
 
@@ -8,27 +8,28 @@
 -define(CHILD_TIMEOUT, 15_000).
 
 all() ->
-    [decides_by_the_table,
-     {group, auto}, {group, nif}, {group, port},
-     nothing_installed_is_seen, the_drop_in_is_seen, an_installed_nif_is_seen_and_not_loaded,
-     the_crashing_nif_kills_who_loads_it, the_hanging_nif_ends_with_the_vm].
+    [{group, decision}, {group, child}, {group, auto}, {group, nif}, {group, port}].
 
 groups() ->
-    [{auto, [the_crashing_nif_is_not_taken, the_crashing_nif_is_told_once, the_crashing_nif_was_tried_in_a_child,
-             the_hanging_nif_is_not_taken, the_hanging_nif_costs_no_more_than_start_timeout,
-             the_hanging_nif_leaves_nothing_to_a_supervisor, the_lying_nif_is_not_taken,
-             the_raising_nif_is_not_taken, the_unloadable_nif_is_not_taken, the_nif_without_a_function_is_not_taken,
-             another_release_is_not_taken, half_a_nif_is_not_taken, without_a_nif_the_port_answers,
-             beside_the_drop_in_the_port_answers, no_nif_is_told_to_nobody, the_healthy_nif_is_taken,
-             a_chatty_nif_is_taken, a_nif_without_an_app_file_is_taken]},
-     {nif, [the_healthy_nif_answers, the_healthy_nif_starts_no_worker, the_healthy_nif_is_told_to_nobody,
-            a_worker_answers_what_the_nif_lacks, a_static_session_beside_the_nif, a_conversation_with_the_nif,
-            workers_beside_the_nif_end_with_the_application, says_that_the_nif_crashes, says_that_the_nif_hangs,
-            says_that_the_nif_lies, says_that_there_is_no_nif, says_that_there_is_only_the_drop_in,
-            a_failed_start_leaves_nothing]},
-     {port, [beside_the_crashing_nif_nothing_is_touched, beside_the_healthy_nif_nothing_is_loaded]}].
+    [{decision, [decision_follows_the_table, empty_code_path_is_none, drop_in_is_recognized,
+                 installed_nif_is_found_and_not_loaded]},
+     {child, [crashing_nif_kills_the_child, hanging_child_ends_with_the_vm]},
+     {auto, [crashing_nif_is_not_used, crashing_nif_is_logged_once,
+             crashing_nif_is_tried_in_a_child,
+             hanging_nif_is_not_used, hanging_nif_costs_start_timeout,
+             hanging_nif_leaves_no_message, lying_nif_is_not_used, raising_nif_is_not_used,
+             unloadable_nif_is_not_used, nif_without_a_function_is_not_used,
+             nif_of_another_release_is_not_used, nif_without_a_module_is_not_used,
+             port_is_used_without_nif, port_is_used_with_drop_in, missing_nif_is_not_logged,
+             healthy_nif_is_used, printing_nif_is_used, nif_without_app_file_is_used]},
+     {nif, [healthy_nif_answers, healthy_nif_starts_no_worker, healthy_nif_is_not_logged,
+            worker_handles_what_the_nif_lacks, worker_handles_static_sessions,
+            nif_holds_a_conversation, workers_end_with_the_application, crashing_nif_is_reported,
+            hanging_nif_is_reported, lying_nif_is_reported, missing_nif_is_reported,
+            drop_in_is_reported, failed_start_leaves_nothing]},
+     {port, [crashing_nif_is_not_touched, healthy_nif_is_not_loaded]}].
 
-%% On ARM64 the choice is made before anything is looked at: what the others see there is the first of the table's rows.
+%% On ARM64 auto is the port, and no NIF is looked at. The table has that row.
 init_per_group(auto, Config) ->
     case erlang:system_info(system_architecture) of
         "aarch64" ++ _ -> {skip, "with auto no NIF is tried on ARM64"};
@@ -42,26 +43,16 @@ end_per_group(_, Config) ->
     Config.
 
 init_per_testcase(Case, Config) ->
-    signal_port_stage:stop(),
-    forget(),
-    Folder = filename:join(proplists:get_value(priv_dir, Config), Case),
-    ok = filelib:ensure_path(Folder),
     ok = logger:add_handler(?MODULE, ?MODULE, #{level => warning, config => self()}),
-    [{folder, Folder}, {path, code:get_path()} | Config].
+    signal_port_nifs:set_up(Case, Config).
 
 end_per_testcase(_, Config) ->
     ok = logger:remove_handler(?MODULE),
-    signal_port_stage:stop(),
-    true = code:set_path(proplists:get_value(path, Config)),
-    forget().
+    signal_port_nifs:clean_up(Config).
 
-forget() ->
-    _ = application:unload(?NIF),
-    [begin code:purge(Module), code:delete(Module), code:purge(Module) end || Module <- ?MODULES],
-    ok.
-
-%% The handler: the test gets what the application, or a supervisor of it, warns of.
-log(#{meta := #{mfa := {Module, _, _}}, msg := {Format, Args}}, #{config := Test}) when is_list(Format) ->
+%% The log handler: sends warnings of the application and its supervisors to the test.
+log(#{meta := #{mfa := {Module, _, _}}, msg := {Format, Args}},
+    #{config := Test}) when is_list(Format) ->
     case lists:member(Module, [signal_port_event, supervisor]) of
         true -> Test ! {warned, lists:flatten(io_lib:format(Format, Args))}, ok;
         false -> ok
@@ -74,13 +65,12 @@ warnings() ->
 
 %% --- The decision ---
 
-decides_by_the_table(_) ->
-    [] = [{Row, Decided} || {Architecture, Wanted, Installed, Outcome, Expected} = Row <- rows(),
-                            Decided <- [signal_port_backend:decide(Architecture, Wanted, Installed, Outcome)],
-                            Decided =/= Expected].
+decision_follows_the_table(_) ->
+    [] = [Row || {Args, Expected} = Row <- rows(),
+                 apply(signal_port_backend, decide, Args) =/= Expected].
 
 rows() ->
-    [{Architecture, Wanted, Installed, Outcome, Expected}
+    [{[Architecture, Wanted, Installed, Outcome], Expected}
      || {Architectures, Wanted, Installeds, Outcomes, Expected} <- table(),
         Architecture <- Architectures, Installed <- Installeds, Outcome <- Outcomes].
 
@@ -94,18 +84,19 @@ table() ->
     AllOutcomes = [unknown, Healthy, Sick],
     [{Arm ++ Other, port, AllInstalled, AllOutcomes, {port, "backend is set to port"}},
      {Arm ++ Other, nif, [none], AllOutcomes,
-      {error, "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code path: add it to the "
-              "release, or set backend to auto"}},
+      {error, "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code "
+              "path: add it to the release, or set backend to auto"}},
      {Arm ++ Other, nif, [drop_in], AllOutcomes,
-      {error, "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path is signal_port's "
-              "own drop-in, which has no NIF: set backend to auto"}},
+      {error, "signal_port's option backend is nif, but the libsignal_protocol_nif on the code "
+              "path is signal_port's own drop-in, which has no NIF: set backend to auto"}},
      {Arm ++ Other, nif, [Nif], [unknown], probe},
      {Arm ++ Other, nif, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
      {Arm ++ Other, nif, [Nif], [Sick],
-      {error, "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: set backend to auto or "
-              "port"}},
+      {error, "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: "
+              "set backend to auto or port"}},
      {Other, auto, [none], AllOutcomes, {port, "there is no NIF on the code path"}},
-     {Other, auto, [drop_in], AllOutcomes, {port, "the libsignal_protocol_nif on the code path is the drop-in"}},
+     {Other, auto, [drop_in], AllOutcomes,
+      {port, "the libsignal_protocol_nif on the code path is the drop-in"}},
      {Other, auto, [Nif], [unknown], probe},
      {Other, auto, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
      {Other, auto, [Nif], [Sick], {port, "the NIF gave a wrong answer in a child VM"}}
@@ -115,28 +106,29 @@ table() ->
 
 %% --- What is installed ---
 
-nothing_installed_is_seen(_) ->
+empty_code_path_is_none(_) ->
     none = signal_port_backend:installed().
 
-the_drop_in_is_seen(Config) ->
+drop_in_is_recognized(Config) ->
     _ = signal_port_drop_in_SUITE:build(Config),
     drop_in = signal_port_backend:installed().
 
-an_installed_nif_is_seen_and_not_loaded(Config) ->
-    Folder = crashing(Config),
+installed_nif_is_found_and_not_loaded(Config) ->
+    Folder = signal_port_nifs:crashing(Config),
     {nif, [Folder]} = signal_port_backend:installed(),
     [false, false] = [code:is_loaded(Module) || Module <- ?MODULES].
 
 %% --- A NIF that crashes ---
 
-the_crashing_nif_kills_who_loads_it(Config) ->
-    Folder = crashing(Config),
+crashing_nif_kills_the_child(Config) ->
+    Folder = signal_port_nifs:crashing(Config),
     {died, 139, _} = signal_port_child_vm:run(?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT).
 
-%% The VM that tries it is killed: it can do nothing for its child any more.
-the_hanging_nif_ends_with_the_vm(Config) ->
-    Folder = hanging(Config),
-    {ok, Vm, _} = peer:start(#{connection => standard_io, args => ["-pa", filename:dirname(code:which(signal_port))]}),
+%% The killed VM can do nothing for its child any more.
+hanging_child_ends_with_the_vm(Config) ->
+    Folder = signal_port_nifs:hanging(Config),
+    Args = ["-pa" | signal_port_stage:paths(?MODULE)],
+    {ok, Vm, _} = peer:start(#{connection => standard_io, args => Args}),
     Killed = list_to_integer(peer:call(Vm, os, getpid, [])),
     ok = peer:cast(Vm, signal_port_child_vm, run, [?NIF, init, ["-pa", Folder], ?CHILD_TIMEOUT]),
     Hanging = signal_port_stage:until(fun() ->
@@ -151,127 +143,127 @@ the_hanging_nif_ends_with_the_vm(Config) ->
         signal_port_stage:signal("KILL", Hanging)
     end.
 
-the_crashing_nif_is_not_taken(Config) ->
-    _ = crashing(Config),
-    answers_over_the_port("loading the NIF killed a child VM by signal 11 (SIGSEGV)").
+crashing_nif_is_not_used(Config) ->
+    _ = signal_port_nifs:crashing(Config),
+    uses_the_port("loading the NIF killed a child VM by signal 11 (SIGSEGV)").
 
-the_crashing_nif_is_told_once(Config) ->
-    _ = crashing(Config),
+crashing_nif_is_logged_once(Config) ->
+    _ = signal_port_nifs:crashing(Config),
     ok = start([]),
     {ok, _} = signal_port:sha256(<<"abc">>),
-    ["signal_port: calls use the port, because loading the NIF killed a child VM by signal 11 (SIGSEGV); rebuild the NIF, or set signal_port's option backend to port"]
-        = warnings().
+    ["signal_port: calls use the port, because loading the NIF killed a child VM by signal 11 "
+     "(SIGSEGV); rebuild the NIF, or set signal_port's option backend to port"] = warnings().
 
-the_crashing_nif_was_tried_in_a_child(Config) ->
-    Folder = crashing(Config),
+crashing_nif_is_tried_in_a_child(Config) ->
+    Folder = signal_port_nifs:crashing(Config),
     ok = start([]),
-    true = was_tried(Folder).
+    true = signal_port_nifs:was_loaded(Folder).
 
-says_that_the_nif_crashes(Config) ->
-    _ = crashing(Config),
-    "signal_port's option backend is nif, but loading the NIF killed a child VM by signal 11 (SIGSEGV): set backend to auto "
-    "or port" = fails([{backend, nif}]).
+crashing_nif_is_reported(Config) ->
+    _ = signal_port_nifs:crashing(Config),
+    "signal_port's option backend is nif, but loading the NIF killed a child VM by signal 11 "
+    "(SIGSEGV): set backend to auto or port" = fails([{backend, nif}]).
 
-%% Nothing to be told: it was wanted so.
-beside_the_crashing_nif_nothing_is_touched(Config) ->
-    Folder = crashing(Config),
-    answers_over_the_port("backend is set to port", [{backend, port}]),
-    false = was_tried(Folder),
+%% The operator chose the port, so there is no warning.
+crashing_nif_is_not_touched(Config) ->
+    Folder = signal_port_nifs:crashing(Config),
+    uses_the_port("backend is set to port", [{backend, port}]),
+    false = signal_port_nifs:was_loaded(Folder),
     [] = warnings().
-
-was_tried(Folder) ->
-    filelib:is_file(filename:join(Folder, "mark")).
 
 %% --- A NIF that hangs ---
 
-the_hanging_nif_is_not_taken(Config) ->
-    _ = hanging(Config),
-    answers_over_the_port("loading the NIF hung a child VM", [{start_timeout, 3000}]).
+hanging_nif_is_not_used(Config) ->
+    _ = signal_port_nifs:hanging(Config),
+    uses_the_port("loading the NIF hung a child VM", [{start_timeout, 3000}]).
 
-the_hanging_nif_costs_no_more_than_start_timeout(Config) ->
-    _ = hanging(Config),
+hanging_nif_costs_start_timeout(Config) ->
+    _ = signal_port_nifs:hanging(Config),
     {Took, Choice} = timer:tc(fun() -> chosen([{start_timeout, 3000}]) end),
     {ok, {port, "loading the NIF hung a child VM"}, []} = Choice,
     true = Took >= 3_000_000 andalso Took < 6_000_000.
 
-%% The probe runs in the process of the supervisor, which logs what it does not expect.
-the_hanging_nif_leaves_nothing_to_a_supervisor(Config) ->
-    _ = hanging(Config),
+%% The probe runs in the supervisor's process, which logs unexpected messages.
+hanging_nif_leaves_no_message(Config) ->
+    _ = signal_port_nifs:hanging(Config),
     Options = [{pool_size, 1}, {start_timeout, 3000}],
     {ok, Supervisor} = supervisor:start_link(?MODULE, [signal_port:child_spec(Options)]),
     [#{state := ready}] = signal_port_stage:workers(),
     [{_, _, supervisor, _}] = supervisor:which_children(Supervisor),
     unlink(Supervisor),
     ok = gen_server:stop(Supervisor),
-    ["signal_port: calls use the port, because loading the NIF hung a child VM; rebuild the NIF, or set signal_port's option backend to port"] = warnings().
+    ["signal_port: calls use the port, because loading the NIF hung a child VM; rebuild the NIF, "
+     "or set signal_port's option backend to port"] = warnings().
 
-%% The callback of the supervisor above.
+%% The callback of the test's supervisor.
 init(Children) ->
     {ok, {#{strategy => one_for_one}, Children}}.
 
-says_that_the_nif_hangs(Config) ->
-    _ = hanging(Config),
-    "signal_port's option backend is nif, but loading the NIF hung a child VM: set backend to auto or port" =
-        fails([{backend, nif}, {start_timeout, 3000}]).
+hanging_nif_is_reported(Config) ->
+    _ = signal_port_nifs:hanging(Config),
+    "signal_port's option backend is nif, but loading the NIF hung a child VM: set backend to auto "
+    "or port" = fails([{backend, nif}, {start_timeout, 3000}]).
 
-%% --- A NIF that is not as it should be ---
+%% --- A NIF with another fault ---
 
-the_lying_nif_is_not_taken(Config) ->
-    _ = lying(Config),
-    answers_over_the_port("the NIF gave a wrong answer in a child VM").
+lying_nif_is_not_used(Config) ->
+    _ = signal_port_nifs:lying(Config),
+    uses_the_port("the NIF gave a wrong answer in a child VM").
 
-says_that_the_nif_lies(Config) ->
-    _ = lying(Config),
-    "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: set backend to auto or port" =
-        fails([{backend, nif}]).
+lying_nif_is_reported(Config) ->
+    _ = signal_port_nifs:lying(Config),
+    "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: set "
+    "backend to auto or port" = fails([{backend, nif}]).
 
-the_raising_nif_is_not_taken(Config) ->
-    _ = stand_in(Config, fun(_) -> "erlang:nif_error(not_loaded)" end),
-    answers_over_the_port("the NIF gave a wrong answer in a child VM").
+raising_nif_is_not_used(Config) ->
+    _ = signal_port_nifs:stand_in(Config, fun(_) -> "erlang:nif_error(not_loaded)" end),
+    uses_the_port("the NIF gave a wrong answer in a child VM").
 
-the_unloadable_nif_is_not_taken(Config) ->
-    Folder = installed(Config, "unloadable"),
-    ok = module(Folder, ?NIF, ["-export([init/0])", "-on_load(load/0)", "load() -> {error, {load_failed, \"no\"}}",
-                               "init() -> ok"]),
-    answers_over_the_port("libsignal_protocol_nif cannot be loaded (on_load_failure)").
+unloadable_nif_is_not_used(Config) ->
+    Folder = signal_port_nifs:installed(Config, "unloadable"),
+    Forms = ["-export([init/0])", "-on_load(load/0)",
+             "load() -> {error, {load_failed, \"no\"}}", "init() -> ok"],
+    ok = signal_port_nifs:module(Folder, ?NIF, Forms),
+    uses_the_port("libsignal_protocol_nif cannot be loaded (on_load_failure)").
 
-the_nif_without_a_function_is_not_taken(Config) ->
-    _ = stand_in(Config, fun over_the_port/1, operations() -- [{dr_decrypt, 2}]),
-    answers_over_the_port("the NIF lacks dr_decrypt/2, which release 0.3 has").
+nif_without_a_function_is_not_used(Config) ->
+    _ = signal_port_nifs:stand_in(Config, fun signal_port_nifs:over_the_port/1,
+                                  signal_port_nifs:operations() -- [{dr_decrypt, 2}]),
+    uses_the_port("the NIF lacks dr_decrypt/2, which release 0.3 has").
 
-another_release_is_not_taken(Config) ->
-    app(healthy(Config), "0.2.0"),
-    answers_over_the_port("the NIF is release 0.2.0, but release 0.3 is required").
+nif_of_another_release_is_not_used(Config) ->
+    signal_port_nifs:app(signal_port_nifs:healthy(Config), "0.2.0"),
+    uses_the_port("the NIF is release 0.2.0, but release 0.3 is required").
 
-half_a_nif_is_not_taken(Config) ->
-    Folder = healthy(Config),
+nif_without_a_module_is_not_used(Config) ->
+    Folder = signal_port_nifs:healthy(Config),
     ok = file:delete(filename:join(Folder, "signal_nif.beam")),
-    answers_over_the_port("signal_nif cannot be loaded (nofile)").
+    uses_the_port("signal_nif cannot be loaded (nofile)").
 
 %% --- No NIF at all ---
 
-without_a_nif_the_port_answers(_) ->
-    answers_over_the_port("there is no NIF on the code path").
+port_is_used_without_nif(_) ->
+    uses_the_port("there is no NIF on the code path").
 
-beside_the_drop_in_the_port_answers(Config) ->
+port_is_used_with_drop_in(Config) ->
     _ = signal_port_drop_in_SUITE:build(Config),
-    answers_over_the_port("the libsignal_protocol_nif on the code path is the drop-in").
+    uses_the_port("the libsignal_protocol_nif on the code path is the drop-in").
 
-no_nif_is_told_to_nobody(_) ->
+missing_nif_is_not_logged(_) ->
     ok = start([]),
     [] = warnings().
 
-says_that_there_is_no_nif(_) ->
-    "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code path: add it to the release, "
-    "or set backend to auto" = fails([{backend, nif}]).
+missing_nif_is_reported(_) ->
+    "signal_port's option backend is nif, but libsignal_protocol_nif is not on the code path: add "
+    "it to the release, or set backend to auto" = fails([{backend, nif}]).
 
-says_that_there_is_only_the_drop_in(Config) ->
+drop_in_is_reported(Config) ->
     _ = signal_port_drop_in_SUITE:build(Config),
-    "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path is signal_port's own "
-    "drop-in, which has no NIF: set backend to auto" = fails([{backend, nif}]).
+    "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path is "
+    "signal_port's own drop-in, which has no NIF: set backend to auto" = fails([{backend, nif}]).
 
-a_failed_start_leaves_nothing(Config) ->
-    _ = crashing(Config),
+failed_start_leaves_nothing(Config) ->
+    _ = signal_port_nifs:crashing(Config),
     Ports = erlang:ports(),
     _ = fails([{backend, nif}]),
     [undefined, undefined] = [whereis(signal_port_sup), ets:whereis(signal_port_table)],
@@ -280,48 +272,50 @@ a_failed_start_leaves_nothing(Config) ->
 
 %% --- A healthy NIF ---
 
-the_healthy_nif_is_taken(Config) ->
-    _ = healthy(Config),
+healthy_nif_is_used(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([]),
     #{backend := nif, reason := "the NIF passed its test in a child VM"} = signal_port:info().
 
-a_chatty_nif_is_taken(Config) ->
-    Folder = healthy(Config),
-    Noise = "load() -> io:format(\"loading~n~ts\", [lists:duplicate(1000, $.)]), io:format(standard_error, \"so\", [])",
-    ok = module(Folder, signal_nif, ["-on_load(load/0)", Noise
-                                      | functions(signal_nif, fun over_the_port/1, operations())]),
+printing_nif_is_used(Config) ->
+    Folder = signal_port_nifs:healthy(Config),
+    Noise = "load() -> io:format(\"loading~n~ts\", [lists:duplicate(1000, $.)]), "
+            "io:format(standard_error, \"so\", [])",
+    Functions = signal_port_nifs:functions(signal_nif, fun signal_port_nifs:over_the_port/1,
+                                           signal_port_nifs:operations()),
+    ok = signal_port_nifs:module(Folder, signal_nif, ["-on_load(load/0)", Noise | Functions]),
     ok = start([]),
     #{backend := nif} = signal_port:info().
 
-a_nif_without_an_app_file_is_taken(Config) ->
-    Folder = healthy(Config),
+nif_without_app_file_is_used(Config) ->
+    Folder = signal_port_nifs:healthy(Config),
     ok = file:delete(filename:join(Folder, "libsignal_protocol_nif.app")),
     ok = start([]),
     #{backend := nif} = signal_port:info().
 
-the_healthy_nif_answers(Config) ->
-    _ = healthy(Config),
+healthy_nif_answers(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     #{state := idle, os_pid := undefined, calls := 0} = signal_port_stage:worker(),
     [false, false] = [code:is_loaded(Module) || Module <- ?MODULES],
-    is_right(signal_port:sha256(<<"abc">>)),
+    is_correct(signal_port:sha256(<<"abc">>)),
     {file, _} = code:is_loaded(signal_nif).
 
-%% The stand-in's init/0 asks nobody.
-the_healthy_nif_starts_no_worker(Config) ->
-    _ = healthy(Config),
+%% init/0 of the stand-in makes no call.
+healthy_nif_starts_no_worker(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     ok = signal_port:init(),
     {file, _} = code:is_loaded(?NIF),
     #{state := idle} = signal_port_stage:worker().
 
-the_healthy_nif_is_told_to_nobody(Config) ->
-    _ = healthy(Config),
+healthy_nif_is_not_logged(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     [] = warnings().
 
-a_worker_answers_what_the_nif_lacks(Config) ->
-    _ = healthy(Config),
+worker_handles_what_the_nif_lacks(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     {ok, <<_:42/binary>>} = signal_port:hkdf_sha256(<<1>>, <<>>, <<>>, 42),
     {error, key_agreement_failed} = signal_port:x25519(binary:copy(<<7>>, 32), <<0:256>>),
@@ -329,45 +323,47 @@ a_worker_answers_what_the_nif_lacks(Config) ->
     #{backend := nif, versions := #{python := _}} = signal_port:info(),
     [false, false] = [code:is_loaded(Module) || Module <- ?MODULES].
 
-a_static_session_beside_the_nif(Config) ->
-    _ = healthy(Config),
+worker_handles_static_sessions(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     {ok, Session} = signal_port:create_session(binary:copy(<<7>>, 32), <<9:8, 0:248>>),
     {ok, Message} = signal_port:encrypt_message(Session, <<"beside">>),
     {ok, <<"beside">>} = signal_port:decrypt_message(Session, Message),
     #{state := ready, calls := 3} = signal_port_stage:worker().
 
-a_conversation_with_the_nif(Config) ->
-    _ = healthy(Config),
+nif_holds_a_conversation(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     ok = signal_port_parties:conversation(),
     {file, _} = code:is_loaded(?NIF).
 
-workers_beside_the_nif_end_with_the_application(Config) ->
-    _ = healthy(Config),
+workers_end_with_the_application(Config) ->
+    _ = signal_port_nifs:healthy(Config),
     ok = start([{backend, nif}]),
     {ok, _} = signal_port:hkdf_sha256(<<1>>, <<>>, <<>>, 42),
     OsPids = [_] = signal_port_stage:os_pids(),
     ok = application:stop(signal_port),
     signal_port_stage:until_gone(OsPids).
 
-beside_the_healthy_nif_nothing_is_loaded(Config) ->
-    _ = healthy(Config),
-    answers_over_the_port("backend is set to port", [{backend, port}]).
+healthy_nif_is_not_loaded(Config) ->
+    _ = signal_port_nifs:healthy(Config),
+    uses_the_port("backend is set to port", [{backend, port}]).
 
 %% --- Internals ---
 
-answers_over_the_port(Reason) ->
-    answers_over_the_port(Reason, []).
+uses_the_port(Reason) ->
+    uses_the_port(Reason, []).
 
-answers_over_the_port(Reason, Options) ->
+uses_the_port(Reason, Options) ->
     ok = start(Options),
-    is_right(signal_port:sha256(<<"abc">>)),
-    #{backend := port, reason := Reason, workers := [#{state := ready, calls := 1}]} = signal_port:info(),
+    is_correct(signal_port:sha256(<<"abc">>)),
+    #{backend := port, reason := Reason, workers := [#{state := ready, calls := 1}]} =
+        signal_port:info(),
     [false, false] = [code:is_loaded(Module) || Module <- ?MODULES].
 
-is_right({ok, Digest}) ->
-    <<"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD">> = binary:encode_hex(Digest).
+is_correct({ok, Digest}) ->
+    <<"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD">> =
+        binary:encode_hex(Digest).
 
 start(Options) ->
     signal_port_stage:start([{pool_size, 1} | Options]).
@@ -380,95 +376,3 @@ fails(Options) ->
 chosen(Options) ->
     {ok, Checked} = signal_port_config:check(Options),
     signal_port_backend:choose(Checked).
-
-%% --- The NIFs; each is first on the code path when it has been made ---
-
-%% @doc A NIF that dies of a signal when it is loaded.
-crashing(Config) ->
-    compiled(Config, "crashing", []).
-
-hanging(Config) ->
-    compiled(Config, "hanging", ["-DHANG"]).
-
-%% @doc One that answers well: each call goes over the port, which is started where nobody has.
-healthy(Config) ->
-    Folder = stand_in(Config, fun over_the_port/1),
-    app(Folder, "0.3.0"),
-    Folder.
-
-lying(Config) ->
-    stand_in(Config, fun(_) -> "{ok, <<0:256>>}" end).
-
-compiled(Config, Name, Flags) ->
-    Folder = installed(Config, Name),
-    Source = signal_port_stage:root("tests/nifs"),
-    {ok, _} = compile:file(filename:join(Source, "libsignal_protocol_nif.erl"), [{outdir, Folder}, report]),
-    cc(["-shared", "-fPIC", "-I", filename:join(code:root_dir(), "usr/include")] ++ Flags
-       ++ ["-o", filename:join(Folder, "sick_nif.so"), filename:join(Source, "sick_nif.c")]),
-    Folder.
-
-cc(Args) ->
-    Cc = os:find_executable("cc"),
-    Cc =/= false orelse ct:fail("there is no C compiler (cc), and this test compiles a NIF: install one"),
-    Port = open_port({spawn_executable, Cc}, [{args, Args}, exit_status, stderr_to_stdout]),
-    0 =:= exit_status(Port) orelse ct:fail("cc cannot compile tests/nifs/sick_nif.c: see its output above").
-
-exit_status(Port) ->
-    receive
-        {Port, {data, Said}} -> ct:pal("~ts", [Said]), exit_status(Port);
-        {Port, {exit_status, Status}} -> Status
-    end.
-
-installed(Config, Name) ->
-    Folder = filename:join([proplists:get_value(folder, Config, proplists:get_value(priv_dir, Config)), Name, "ebin"]),
-    ok = filelib:ensure_path(Folder),
-    true = code:add_patha(Folder),
-    Folder.
-
-stand_in(Config, Body) ->
-    stand_in(Config, Body, operations()).
-
-stand_in(Config, Body, Operations) ->
-    Folder = installed(Config, "stand_in"),
-    [ok = module(Folder, Module, functions(Module, Body, Operations)) || Module <- ?MODULES],
-    Folder.
-
-%% What the NIF has.
-operations() ->
-    signal_port_codec:operations() -- [{x25519, 2}, {hkdf_sha256, 4} | static_session()].
-
-static_session() ->
-    [{create_session, 2}, {encrypt_message, 2}, {decrypt_message, 2}].
-
-functions(Module, Body, Operations) ->
-    {Module, Documented} = lists:keyfind(Module, 1, signal_port_drop_in_SUITE:documented()),
-    ["-compile([export_all, nowarn_export_all])"
-     | [function(Operation, Arity, Body(Operation))
-        || {Operation, Arity} <- Operations, lists:member({Operation, Arity}, Documented)]
-        ++ ["call(Operation, Args) -> "
-            "_ = whereis(signal_port_sup) =:= undefined andalso begin "
-            "application:load(signal_port), application:set_env(signal_port, backend, port), "
-            "application:set_env(signal_port, pool_size, 1), application:start(signal_port) end, "
-            "signal_port_dispatch:call(signal_port_codec:request(Operation, Args))"]].
-
-function(Operation, Arity, Body) ->
-    Args = lists:join(", ", ["A" ++ integer_to_list(Number) || Number <- lists:seq(1, Arity)]),
-    lists:flatten(io_lib:format("~s(~s) -> Args = [~s], _ = Args, ~s", [Operation, Args, Args, Body])).
-
-over_the_port(init) -> "ok";
-over_the_port(Operation) -> "call(" ++ atom_to_list(Operation) ++ ", Args)".
-
-%% @doc Compiles a module of these forms, each without its last dot.
-module(Folder, Name, Forms) ->
-    Parsed = [form(Form) || Form <- ["-module(" ++ atom_to_list(Name) ++ ")" | Forms]],
-    {ok, Name, Beam} = compile:forms(Parsed, []),
-    file:write_file(filename:join(Folder, atom_to_list(Name) ++ ".beam"), Beam).
-
-form(Text) ->
-    {ok, Tokens, _} = erl_scan:string(Text ++ "."),
-    {ok, Form} = erl_parse:parse_form(Tokens),
-    Form.
-
-app(Folder, Version) ->
-    App = {application, ?NIF, [{vsn, Version}, {modules, ?MODULES}, {applications, [kernel, stdlib]}]},
-    ok = file:write_file(filename:join(Folder, "libsignal_protocol_nif.app"), io_lib:format("~tp.~n", [App])).

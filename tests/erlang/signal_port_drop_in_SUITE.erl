@@ -1,18 +1,24 @@
-%% The drop-in: the NIF's own names, each with the NIF's own answers, and no NIF.
+%% The drop-in: the names and the answers of the NIF, without a NIF.
 -module(signal_port_drop_in_SUITE).
 -compile([export_all, nowarn_export_all]).
 
 -define(APPLICATION, libsignal_protocol_nif).
 -define(MODULES, [libsignal_protocol_nif, signal_nif]).
+-define(TEST_FUNCTIONS, [{test_function, 0}, {test_crypto, 0}]).
 -define(CALLERS, 20).
 
 all() ->
-    [exports_what_the_nif_exports, answers_as_the_nif_did, wrong_type_is_badarg, answers_the_test_functions_of_0_2,
-     every_function_is_that_of_the_door, starts_the_application_on_first_use, starts_it_for_callers_who_come_at_once,
-     takes_the_application_as_it_runs, starts_it_again_after_a_stop, is_unavailable_where_it_cannot_start,
-     does_not_try_each_time_to_start_it,
-     leaves_the_backend_at_port, is_release_0_3_0, depends_on_signal_port, starts_as_an_application,
-     loads_no_crypto].
+    [{group, interface}, {group, start}, {group, release}].
+
+groups() ->
+    [{interface, [exports_equal_those_of_the_nif, recorded_calls_return_what_the_nif_returned,
+                  wrong_type_is_badarg, test_functions_of_0_2_are_kept,
+                  every_function_is_in_the_facade]},
+     {start, [first_call_starts_the_application, concurrent_first_calls_are_answered,
+              running_application_is_used, call_after_stop_starts_again,
+              failed_start_is_unavailable, failed_start_is_not_retried_at_once,
+              backend_stays_port, drop_in_starts_as_an_application]},
+     {release, [release_is_0_3_0, drop_in_depends_on_signal_port, drop_in_loads_no_crypto]}].
 
 init_per_suite(Config) ->
     signal_port_stage:stop(),
@@ -39,44 +45,38 @@ stop() ->
     _ = application:unload(?APPLICATION),
     signal_port_stage:stop().
 
-%% @doc Compiles the drop-in and puts it first on the code path; gives its folder.
+%% @doc Compiles the drop-in, puts it first on the code path, and returns its folder.
 build(Config) ->
     Source = signal_port_stage:root("erlang/drop_in/libsignal_protocol_nif/src"),
     Ebin = filename:join([proplists:get_value(priv_dir, Config), "drop_in", "ebin"]),
     ok = filelib:ensure_path(Ebin),
-    [{ok, Module} = compile:file(filename:join(Source, Module), [{outdir, Ebin}, report]) || Module <- ?MODULES],
+    [{ok, Module} = compile:file(filename:join(Source, Module), [{outdir, Ebin}, report])
+     || Module <- ?MODULES],
     {ok, _} = file:copy(filename:join(Source, "libsignal_protocol_nif.app.src"),
                         filename:join(Ebin, "libsignal_protocol_nif.app")),
     true = code:add_patha(Ebin),
     Ebin.
 
-%% --- Its interface ---
+%% --- The interface ---
 
-exports_what_the_nif_exports(_) ->
-    [{Module, Missing, Excess} = {Module, [], []}
-     || {Module, Documented} <- documented(), Exported <- [exported(Module)],
-        Missing <- [Documented -- Exported], Excess <- [Exported -- Documented]].
+exports_equal_those_of_the_nif(_) ->
+    [{Module, Functions} = {Module, exported(Module)} || {Module, Functions} <- functions()].
 
-documented() ->
-    [{libsignal_protocol_nif,
-      [{init, 0}, {generate_identity_key_pair, 0}, {generate_pre_key, 1}, {generate_signed_pre_key, 2},
-       {process_pre_key_bundle, 2}, {process_pre_key_bundle_bob, 5}, {dr_init, 5}, {dr_encrypt, 2},
-       {dr_encrypt_prekey, 3}, {dr_decrypt, 2}, {pksm_decode, 1}, {create_session, 2}, {encrypt_message, 2},
-       {decrypt_message, 2}]},
-     {signal_nif,
-      [{sha256, 1}, {sha512, 1}, {hmac_sha256, 2}, {generate_curve25519_keypair, 0}, {generate_ed25519_keypair, 0},
-       {sign_data, 2}, {verify_signature, 3}, {ed25519_sk_to_curve25519, 1}, {ed25519_pk_to_curve25519, 1},
-       {aes_gcm_encrypt, 5}, {aes_gcm_decrypt, 6}, {test_function, 0}, {test_crypto, 0}]}].
+%% The operations of the NIF, and the two functions of release 0.2 that are no operations.
+functions() ->
+    Operations = signal_port_operations:nif(),
+    Primitives = ?TEST_FUNCTIONS ++ proplists:get_value(signal_nif, Operations),
+    lists:keystore(signal_nif, 1, Operations, {signal_nif, lists:sort(Primitives)}).
 
 exported(Module) ->
-    Module:module_info(exports) -- [{module_info, 0}, {module_info, 1}].
+    lists:sort(Module:module_info(exports) -- [{module_info, 0}, {module_info, 1}]).
 
-%% --- Its answers ---
+%% --- The answers ---
 
-answers_as_the_nif_did(_) ->
+recorded_calls_return_what_the_nif_returned(_) ->
     [] = wrong_answers().
 
-%% @doc The recorded answers that are not given, by their lines. Every recorded call is of a documented name.
+%% @doc Returns the lines of recorded calls that do not return what the NIF returned.
 wrong_answers() ->
     Recorded = signal_port_vectors:recorded(),
     true = length(Recorded) > 1000,
@@ -85,22 +85,19 @@ wrong_answers() ->
 is_as_recorded(#{result := {raise, badarg}} = Recorded) ->
     {raised, badarg} =:= outcome(Recorded);
 is_as_recorded(#{result := Result, random := Random} = Recorded) ->
-    signal_port_vectors:masked(outcome(Recorded), Random) =:= signal_port_vectors:masked(Result, Random).
+    signal_port_vectors:masked(outcome(Recorded), Random)
+        =:= signal_port_vectors:masked(Result, Random).
 
-outcome(#{op := Op, args := Args}) ->
+outcome(#{module := Module, op := Op, args := Args}) ->
     try
-        apply(documented_in(Op, length(Args)), Op, Args)
+        apply(Module, Op, Args)
     catch
         error:Reason -> {raised, Reason}
     end.
 
-documented_in(Op, Arity) ->
-    [Module] = [Module || {Module, Functions} <- documented(), lists:member({Op, Arity}, Functions)],
-    Module.
-
 wrong_type_is_badarg(_) ->
     [{Module, Name, {raised, badarg}} = {Module, Name, wrong_call(Module, Name, Arity)}
-     || {Module, Functions} <- documented(), {Name, Arity} <- Functions, Arity > 0].
+     || {Module, Functions} <- functions(), {Name, Arity} <- Functions, Arity > 0].
 
 wrong_call(Module, Name, Arity) ->
     try
@@ -109,80 +106,81 @@ wrong_call(Module, Name, Arity) ->
         error:Reason -> {raised, Reason}
     end.
 
-answers_the_test_functions_of_0_2(_) ->
+test_functions_of_0_2_are_kept(_) ->
     {ok, crypto_ok} = {signal_nif:test_function(), signal_nif:test_crypto()}.
 
-every_function_is_that_of_the_door(_) ->
-    Door = signal_port:module_info(exports),
-    [] = [Function || {_, Functions} <- documented(), Function <- Functions,
-                      Function =/= {test_function, 0}, Function =/= {test_crypto, 0}, not lists:member(Function, Door)].
+every_function_is_in_the_facade(_) ->
+    Facade = signal_port:module_info(exports),
+    [] = lists:append([Functions || {_, Functions} <- functions()]) -- (?TEST_FUNCTIONS ++ Facade).
 
 %% --- The application behind it ---
 
-starts_the_application_on_first_use(_) ->
+first_call_starts_the_application(_) ->
     undefined = whereis(signal_port_sup),
-    is_right(signal_nif:sha256(<<"abc">>)),
+    is_correct(signal_nif:sha256(<<"abc">>)),
     true = is_running().
 
-starts_it_for_callers_who_come_at_once(_) ->
+concurrent_first_calls_are_answered(_) ->
     Answers = signal_port_stage:in_parallel(?CALLERS, fun(_) -> signal_nif:sha256(<<"abc">>) end),
-    ?CALLERS = length([is_right(Answer) || Answer <- Answers]).
+    ?CALLERS = length([is_correct(Answer) || Answer <- Answers]).
 
-takes_the_application_as_it_runs(_) ->
+running_application_is_used(_) ->
     ok = signal_port_stage:start([{pool_size, 1}]),
     OsPids = signal_port_stage:os_pids(),
-    is_right(signal_nif:sha256(<<"abc">>)),
+    is_correct(signal_nif:sha256(<<"abc">>)),
     OsPids = signal_port_stage:os_pids().
 
-starts_it_again_after_a_stop(_) ->
-    is_right(signal_nif:sha256(<<"abc">>)),
+call_after_stop_starts_again(_) ->
+    is_correct(signal_nif:sha256(<<"abc">>)),
     ok = application:stop(signal_port),
     ok = libsignal_protocol_nif:init().
 
-is_unavailable_where_it_cannot_start(_) ->
+failed_start_is_unavailable(_) ->
     ok = application:set_env(signal_port, python, "/nowhere"),
     {error, unavailable} = signal_nif:sha256(<<"abc">>),
     {error, unavailable} = libsignal_protocol_nif:init().
 
-%% Each try takes a second, and many lines of the log.
-does_not_try_each_time_to_start_it(_) ->
+%% Each try takes about a second and logs many lines.
+failed_start_is_not_retried_at_once(_) ->
     Python = application:get_env(signal_port, python, auto),
     ok = application:set_env(signal_port, python, "/nowhere"),
     {error, unavailable} = libsignal_protocol_nif:init(),
     ok = application:set_env(signal_port, python, Python),
     {error, unavailable} = libsignal_protocol_nif:init(),
     undefined = whereis(signal_port_sup),
-    {ok, _} = application:ensure_all_started(signal_port),  % whoever knows that it is mended
+    {ok, _} = application:ensure_all_started(signal_port),  % the operator has fixed it
     ok = libsignal_protocol_nif:init().
 
-leaves_the_backend_at_port(_) ->
+backend_stays_port(_) ->
     ok = libsignal_protocol_nif:init(),
     #{backend := port, reason := Reason} = signal_port:info(),
-    true = lists:suffix("is the drop-in", Reason) orelse lists:prefix("on a", Reason).  % on ARM64 nobody looks
+    OnArm64 = lists:prefix("the port is the default", Reason),
+    true = OnArm64 orelse lists:suffix("is the drop-in", Reason).
 
-is_release_0_3_0(_) ->
+release_is_0_3_0(_) ->
     ok = application:load(?APPLICATION),
     {ok, "0.3.0"} = application:get_key(?APPLICATION, vsn).
 
-depends_on_signal_port(_) ->
+drop_in_depends_on_signal_port(_) ->
     ok = application:load(?APPLICATION),
     {ok, Applications} = application:get_key(?APPLICATION, applications),
     true = lists:member(signal_port, Applications).
 
-starts_as_an_application(_) ->
+drop_in_starts_as_an_application(_) ->
     {ok, [signal_port, ?APPLICATION]} = application:ensure_all_started(?APPLICATION),
     ok = libsignal_protocol_nif:init().
 
 is_running() ->
     lists:keymember(signal_port, 1, application:which_applications()).
 
-is_right({ok, Digest}) ->
-    <<"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD">> = binary:encode_hex(Digest).
+is_correct({ok, Digest}) ->
+    <<"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD">> =
+        binary:encode_hex(Digest).
 
 %% --- No NIF ---
 
-%% Distribution could load something, so the VM is talked to over its standard streams.
-loads_no_crypto(Config) ->
+%% Distribution could load something, so the VM is controlled over its standard streams.
+drop_in_loads_no_crypto(Config) ->
     Paths = signal_port_stage:paths(?MODULE),
     {ok, Vm, _} = peer:start_link(#{connection => standard_io,
                                     args => ["-pa", proplists:get_value(ebin, Config) | Paths]}),

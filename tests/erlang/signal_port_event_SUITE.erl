@@ -1,16 +1,21 @@
-%% What an operator is told: events of the log in a domain of their own, telemetry where it is there, and the totals.
+%% Events for operators: log lines in their own domain, telemetry, and the totals of info/0.
 -module(signal_port_event_SUITE).
 -compile([export_all, nowarn_export_all]).
 
 all() ->
-    [a_loss_is_a_warning_with_its_reason, a_start_is_told, a_loss_is_told_once_whatever_was_in_flight,
-     a_loss_is_told_once_and_not_a_call, a_failed_start_is_an_error, giving_up_and_coming_back_are_told_once,
-     a_workers_sentence_is_one_short_line, the_default_handler_shows_them,
-     totals_are_the_sums_of_the_workers, totals_outlive_a_worker,
-     without_telemetry_nothing_is_called, a_telemetry_that_is_not_started_is_not_called,
-     a_call_has_a_start_and_a_stop, an_error_has_a_stop_with_its_atom, a_wrong_type_has_an_exception,
-     a_batch_is_one_event, a_request_is_observed, workers_go_up_and_down, a_handler_that_raises_fails_no_call,
-     a_handler_that_calls_does_not_hold_the_pool].
+    [{group, log}, {group, totals}, {group, telemetry}].
+
+groups() ->
+    [{log, [lost_worker_is_a_warning, start_is_logged, lost_worker_is_logged_once,
+            failed_call_is_not_logged, failed_start_is_an_error,
+            unavailable_and_available_are_logged_once, workers_sentence_is_one_short_line,
+            default_handler_shows_events]},
+     {totals, [totals_sum_the_workers, totals_outlive_a_worker]},
+     {telemetry, [missing_telemetry_is_not_called, stopped_telemetry_is_not_called,
+                  call_has_start_and_stop, error_is_in_the_stop_event,
+                  wrong_type_has_an_exception, batch_is_one_event, request_is_observed,
+                  worker_has_up_and_down, raising_handler_fails_no_call,
+                  calling_handler_does_not_block_the_pool]}].
 
 init_per_testcase(Case, Config) ->
     signal_port_stage:stop(),
@@ -25,17 +30,16 @@ end_per_testcase(_, Config) ->
     signal_port_stage:stop(),
     ok = logger:remove_handler(?MODULE),
     ok = logger:set_primary_config(level, proplists:get_value(level, Config)),
-    whereis(telemetry_handler_table) =:= undefined orelse apply(telemetry, stop, []),
-    _ = code:delete(telemetry),
-    code:purge(telemetry).
+    signal_port_telemetry:unload().
 
-%% The handler: whatever comes from our modules must be of our domain.
-log(#{level := Level, msg := {Format, Args}, meta := #{domain := [signal_port]}}, #{config := Test}) ->
-    Test ! {told, Level, lists:flatten(io_lib:format(Format, Args))},
+%% The log handler: all events of our modules must be in our domain.
+log(#{level := Level, msg := {Format, Args}, meta := #{domain := [signal_port]}},
+    #{config := Test}) ->
+    Test ! {logged, Level, lists:flatten(io_lib:format(Format, Args))},
     ok;
 log(#{meta := #{mfa := {Module, _, _}}} = Event, #{config := Test}) ->
     case lists:prefix("signal_port", atom_to_list(Module)) andalso Module =/= ?MODULE of
-        true -> Test ! {told, no_domain, Event}, ok;
+        true -> Test ! {logged, no_domain, Event}, ok;
         false -> ok
     end;
 log(_, _) ->
@@ -43,81 +47,89 @@ log(_, _) ->
 
 %% --- The log ---
 
-a_loss_is_a_warning_with_its_reason(_) ->
+lost_worker_is_a_warning(_) ->
     start("honest.py"),
     [ok = signal_port:init() || _ <- lists:seq(1, 7)],
-    _ = told(),
+    _ = logged(),
     lose(),
-    [{warning, "signal_port: the worker ended with signal 9 (SIGKILL), after 7 calls; the next start is in 0 ms"},
-     {info, "signal_port: worker ready, OS process " ++ _}] = told().
+    [{warning, "signal_port: the worker ended with signal 9 (SIGKILL), after 7 calls; "
+               "the next start is in 0 ms"},
+     {info, "signal_port: worker ready, OS process " ++ _}] = logged().
 
-a_start_is_told(_) ->
+start_is_logged(_) ->
     start("honest.py"),
     [OsPid] = signal_port_stage:os_pids(),
     Expected = "signal_port: worker ready, OS process " ++ integer_to_list(OsPid),
-    [{info, Expected}] = told().
+    [{info, Expected}] = logged().
 
-a_loss_is_told_once_whatever_was_in_flight(_) ->
+lost_worker_is_logged_once(_) ->
     start("hangs.py"),
     Callers = [spawn_monitor(fun signal_port:init/0) || _ <- lists:seq(1, 50)],
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= 50 end),
-    _ = told(),
+    signal_port_stage:await_in_flight(50),
+    _ = logged(),
     lose(),
-    [{warning, _}, {info, _}] = told(),
-    [begin exit(Pid, kill), receive {'DOWN', Monitor, process, Pid, _} -> ok end end || {Pid, Monitor} <- Callers].
+    [{warning, _}, {info, _}] = logged(),
+    [exit(Pid, kill) || {Pid, _} <- Callers],
+    [receive {'DOWN', Monitor, process, Pid, _} -> ok end || {Pid, Monitor} <- Callers].
 
-a_loss_is_told_once_and_not_a_call(_) ->
+failed_call_is_not_logged(_) ->
     start("garbage_reply.py"),
-    _ = told(),
-    [{error, unavailable}] = lists:usort(signal_port_stage:in_parallel(4, fun(_) -> signal_port:init() end)),
-    signal_port_stage:until(fun all_ready/0),
+    _ = logged(),
+    Answers = signal_port_stage:in_parallel(4, fun(_) -> signal_port:init() end),
+    [{error, unavailable}] = lists:usort(Answers),
+    signal_port_stage:await_ready(),
     Restarts = signal_port_stage:restarts(),
-    Losses = [Text || {warning, Text} <- told()],
+    Losses = [Text || {warning, Text} <- logged()],
     Restarts = length(Losses),
     [true = string:find(Text, "the worker sent invalid protocol data, after 0 calls") =/= nomatch
      || Text <- Losses].
 
-a_failed_start_is_an_error(Config) ->
-    ok = file:write_file(begins_unfit(Config), <<"this Python lacks a wheel">>),
-    lose_for_good(),
-    [{warning, _} | Failures] = [One || {Level, _} = One <- told(), Level =/= info],
+failed_start_is_an_error(Config) ->
+    ok = file:write_file(start_unfit(Config), <<"this Python lacks a wheel">>),
+    lose_all(),
+    [{warning, _} | Failures] = [One || {Level, _} = One <- logged(), Level =/= info],
     [{error, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 100 ms"},
-     {error, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 200 ms"} | _] = Failures.
+     {error, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 200 ms"}
+     | _] = Failures.
 
-giving_up_and_coming_back_are_told_once(Config) ->
-    File = begins_unfit(Config),
+unavailable_and_available_are_logged_once(Config) ->
+    File = start_unfit(Config),
     ok = file:write_file(File, <<"not now">>),
-    lose_for_good(),
+    lose_all(),
     [{error, unavailable} = signal_port:init() || _ <- lists:seq(1, 50)],
     signal_port_stage:until(fun() -> signal_port_stage:restarts() >= 4 end),
-    [_] = [Text || {error, "signal_port: no worker can be started; " ++ Text} <- told()],
+    [_] = [Text || {error, "signal_port: no worker can be started; " ++ Text} <- logged()],
     ok = file:delete(File),
-    signal_port_stage:until(fun all_ready/0),
+    signal_port_stage:await_ready(),
     ok = signal_port:init(),
     [{notice, "signal_port: worker ready, OS process " ++ _},
      {notice, "signal_port: a worker has started; calls are answered again"}] =
-        [One || {notice, _} = One <- told()].
+        [One || {notice, _} = One <- logged()].
 
-%% What a worker says of itself may be anything.
-a_workers_sentence_is_one_short_line(Config) ->
-    Said = <<"a wheel\r\n=ERROR REPORT==== forged\e[2J\0\x7f", (binary:copy(<<"long ">>, 12_000))/binary>>,
-    ok = file:write_file(begins_unfit(Config), Said),
-    lose_for_good(),
-    Texts = [Text || {error, "signal_port: a wheel" ++ _ = Text} <- told()],
+%% A worker's own sentence can have any characters.
+workers_sentence_is_one_short_line(Config) ->
+    Sentence = <<"a wheel\r\n=ERROR REPORT==== forged\e[2J\0\x7f",
+                 (binary:copy(<<"long ">>, 12_000))/binary>>,
+    ok = file:write_file(start_unfit(Config), Sentence),
+    lose_all(),
+    Texts = [Text || {error, "signal_port: a wheel" ++ _ = Text} <- logged()],
     true = Texts =/= [],
-    [] = [length(Text) || Text <- Texts, length(Text) > 2000 orelse lists:any(fun is_control/1, Text)],
+    [] = [length(Text) || Text <- Texts,
+                          length(Text) > 2000 orelse lists:any(fun is_control/1, Text)],
     false = lists:any(fun is_control/1, signal_port_stage:last_reason()).
 
 is_control(Char) ->
     Char < 32 orelse Char =:= 127.
 
-%% In a VM whose log is as OTP configures it, which shows no foreign domain.
-the_default_handler_shows_them(_) ->
+%% In a VM with OTP's default log, which shows no foreign domain.
+default_handler_shows_events(_) ->
     Paths = signal_port_stage:paths(?MODULE),
     Port = open_port({spawn_executable, os:find_executable("erl")},
-                     [{args, ["-noshell", "-pa" | Paths] ++ ["-s", ?MODULE_STRING, "main"]}, exit_status, binary]),
+                     [{args, ["-noshell", "-pa" | Paths] ++ ["-s", ?MODULE_STRING, "main"]},
+                      exit_status, binary]),
     Lines = string:split(output(Port), "\n", all),
-    [_] = [Line || <<"signal_port: the worker ended with signal 9 (SIGKILL), after 1 calls;", _/binary>> = Line <- Lines],
+    Lost = <<"signal_port: the worker ended with signal 9 (SIGKILL), after 1 calls;">>,
+    [_] = [Line || Line <- Lines, string:prefix(Line, Lost) =/= nomatch],
     [] = [Line || <<"signal_port: worker ready", _/binary>> = Line <- Lines].
 
 main() ->
@@ -134,11 +146,12 @@ output(Port) ->
 
 %% --- Totals ---
 
-totals_are_the_sums_of_the_workers(_) ->
+totals_sum_the_workers(_) ->
     ok = signal_port_stage:start_with("honest.py", [{pool_size, 3}]),
-    signal_port_stage:until(fun all_ready/0),
+    signal_port_stage:await_ready(),
     [ok = signal_port:init() || _ <- lists:seq(1, 20)],
-    #{totals := #{calls := 20, in_flight := 0, restarts := 0} = Totals, workers := Workers} = signal_port:info(),
+    #{totals := #{calls := 20, in_flight := 0, restarts := 0} = Totals, workers := Workers} =
+        signal_port:info(),
     3 = map_size(Totals),
     20 = lists:sum([Calls || #{calls := Calls} <- Workers]).
 
@@ -151,39 +164,42 @@ totals_outlive_a_worker(_) ->
 
 %% --- Telemetry ---
 
-without_telemetry_nothing_is_called(_) ->
+missing_telemetry_is_not_called(_) ->
     false = code:is_loaded(telemetry),
     start("honest.py"),
-    true = register(telemetry_handler_table, self()),  % whatever has that name
+    true = register(telemetry_handler_table, self()),  % another process has that name
     false = signal_port_event:is_observed(),
     ok = signal_port:init(),
     lose(),
     false = code:is_loaded(telemetry),
     true = unregister(telemetry_handler_table).
 
-a_telemetry_that_is_not_started_is_not_called(_) ->
-    load_telemetry(),
+stopped_telemetry_is_not_called(_) ->
+    ok = signal_port_telemetry:load(),
     false = signal_port_event:is_observed(),
     start("honest.py"),
     ok = signal_port:init(),
     lose().
 
-a_call_has_a_start_and_a_stop(_) ->
+call_has_start_and_stop(_) ->
     observed("honest.py"),
     {ok, _} = signal_port:sha256(<<"abc">>),
-    [{[signal_port, call, start], #{system_time := _}, #{operation := sha256, telemetry_span_context := Context} = Start},
+    [{[signal_port, call, start], #{system_time := _},
+      #{operation := sha256, telemetry_span_context := Context} = Start},
      {[signal_port, call, stop], #{duration := Duration},
-      #{operation := sha256, result := ok, telemetry_span_context := Context} = Stop}] = events(call),
+      #{operation := sha256, result := ok, telemetry_span_context := Context} = Stop}] =
+        events(call),
     {2, 3} = {map_size(Start), map_size(Stop)},
     true = is_integer(Duration) andalso Duration > 0.
 
-an_error_has_a_stop_with_its_atom(_) ->
+error_is_in_the_stop_event(_) ->
     observed([{pool_size, 1}]),
     {error, invalid_private_key} = signal_port:sign_data(<<"short">>, <<"abc">>),
     {error, invalid_session_size} = signal_port:encrypt(<<>>, <<"abc">>),
-    [{sign_data, {error, invalid_private_key}}, {dr_encrypt, {error, invalid_session_size}}] = stops().
+    [{sign_data, {error, invalid_private_key}}, {dr_encrypt, {error, invalid_session_size}}] =
+        stops().
 
-a_wrong_type_has_an_exception(_) ->
+wrong_type_has_an_exception(_) ->
     observed("honest.py"),
     badarg = try signal_port:sha256(secret_of_the_caller) catch error:badarg -> badarg end,
     [{[signal_port, call, start], _, _},
@@ -192,18 +208,18 @@ a_wrong_type_has_an_exception(_) ->
     [] = [Call || {_, _, Args, _} = Call <- Trace, not is_integer(Args)],
     nomatch = string:find(io_lib:format("~p", [Trace]), "secret_of_the_caller").
 
-a_batch_is_one_event(_) ->
+batch_is_one_event(_) ->
     observed([{pool_size, 1}]),
     [{ok, _}, {ok, _}, {error, invalid_private_key}] =
         signal_port:batch([{sha256, [<<>>]}, {sha512, [<<>>]}, {sign_data, [<<>>, <<>>]}]),
     [{batch, ok}] = stops().
 
-a_request_is_observed(_) ->
+request_is_observed(_) ->
     observed("honest.py"),
     {reply, {ok, _}} = signal_port:receive_response(signal_port:send_request(sha256, [<<>>])),
     [{sha256, ok}] = stops().
 
-workers_go_up_and_down(_) ->
+worker_has_up_and_down(_) ->
     observed("honest.py"),
     [Old] = signal_port_stage:os_pids(),
     [ok = signal_port:init() || _ <- lists:seq(1, 3)],
@@ -214,19 +230,18 @@ workers_go_up_and_down(_) ->
       #{os_pid := Old, reason := "the worker ended with signal 9 (SIGKILL)"}},
      {[signal_port, worker, up], #{system_time := _}, #{os_pid := New}}] = events(worker).
 
-a_handler_that_raises_fails_no_call(_) ->
-    load_telemetry(),
-    ok = telemetry:start(),
-    [ok = telemetry:attach(?MODULE, Event, fun(_, _, _, _) -> error(no_such_metric) end, []) || Event <- names()],
+raising_handler_fails_no_call(_) ->
+    ok = signal_port_telemetry:start(),
+    Raise = fun(_, _, _, _) -> error(no_such_metric) end,
+    ok = signal_port_telemetry:attach_all(?MODULE, Raise, []),
     start("honest.py"),
     {ok, _} = signal_port:sha256(<<"abc">>),
     lose(),
     ok = signal_port:init().
 
-%% Handlers of workers' events run in the pool, which is whom a call asks that finds no worker.
-a_handler_that_calls_does_not_hold_the_pool(_) ->
-    load_telemetry(),
-    ok = telemetry:start(),
+%% Handlers of worker events run in the pool, and a call without a ready worker asks the pool.
+calling_handler_does_not_block_the_pool(_) ->
+    ok = signal_port_telemetry:start(),
     Test = self(),
     Call = fun(_, _, _, _) -> Test ! {answer, signal_port:init()} end,
     ok = telemetry:attach(?MODULE, [signal_port, worker, down], Call, []),
@@ -237,71 +252,63 @@ a_handler_that_calls_does_not_hold_the_pool(_) ->
         {answer, Answer} -> {error, unavailable} = Answer
     after 5000 ->
         exit(whereis(signal_port_pool), kill),
-        error(the_pool_is_held)
+        error(pool_is_blocked)
     end,
     ok = signal_port:init().
-
-names() ->
-    [[signal_port | Rest] || Rest <- [[call, start], [call, stop], [call, exception], [worker, up], [worker, down]]].
-
-load_telemetry() ->
-    Source = signal_port_stage:root("tests/telemetry/telemetry.erl"),
-    {ok, telemetry, Beam} = compile:file(Source, [binary, report]),
-    {module, telemetry} = code:load_binary(telemetry, Source, Beam),
-    ok.
 
 observed([Char | _] = StandIn) when is_integer(Char) ->
     observed([{python, signal_port_stage:stand_in(StandIn)}, {pool_size, 1}]);
 observed(Options) ->
-    load_telemetry(),
-    ok = telemetry:start(),
-    [ok = telemetry:attach(?MODULE, Event, fun ?MODULE:event/4, self()) || Event <- names()],
+    ok = signal_port_telemetry:start(),
+    ok = signal_port_telemetry:attach_all(?MODULE, fun ?MODULE:event/4, self()),
     ok = signal_port_stage:start(Options).
 
 event(Name, Measurements, Metadata, Test) ->
     Test ! {event, Name, Measurements, Metadata}.
 
-%% Events of the pool are sent before it answers, those of a call before that returns.
+%% The pool's events are sent before it replies, and a call's events before it returns.
 events(Of) ->
     _ = signal_port:info(),
     receive
-        {event, [signal_port, Of, _] = Name, Measurements, Metadata} -> [{Name, Measurements, Metadata} | events(Of)]
+        {event, [signal_port, Of, _] = Name, Measurements, Metadata} ->
+            [{Name, Measurements, Metadata} | events(Of)]
     after 0 -> []
     end.
 
 stops() ->
-    [{Operation, Result} || {[_, _, stop], _, #{operation := Operation, result := Result}} <- events(call)].
+    [{Operation, Result}
+     || {[_, _, stop], _, #{operation := Operation, result := Result}} <- events(call)].
 
 %% --- Internals ---
 
 start(StandIn) ->
     ok = signal_port_stage:start_with(StandIn, [{pool_size, 1}, {stall_timeout, 60_000}]).
 
-told() ->
+logged() ->
     _ = catch signal_port:info(),
-    receive {told, Level, Text} -> [{Level, Text} | told()] after 0 -> [] end.
+    receive {logged, Level, Text} -> [{Level, Text} | logged()] after 0 -> [] end.
 
 lose() ->
     Restarts = signal_port_stage:restarts(),
     kill(),
-    signal_port_stage:until(fun() -> signal_port_stage:restarts() > Restarts andalso all_ready() end).
+    signal_port_stage:until(fun() ->
+        signal_port_stage:restarts() > Restarts andalso signal_port_stage:are_ready()
+    end).
 
 kill() ->
-    [signal_port_stage:signal("KILL", OsPid) || OsPid <- signal_port_stage:os_pids()].
+    signal_port_stage:kill(signal_port_stage:os_pids()).
 
-%% A pool whose worker will say that it is unfit, as soon as there is something in the file.
-begins_unfit(Config) ->
+%% Starts a pool whose workers report that they are unfit once the returned file has text.
+start_unfit(Config) ->
     Folder = proplists:get_value(folder, Config),
     Python = filename:join(Folder, "python"),
-    ok = file:make_symlink(filename:absname(signal_port_stage:stand_in("unfit_while_told.py")), Python),
+    StandIn = filename:absname(signal_port_stage:stand_in("unfit_while_told.py")),
+    ok = file:make_symlink(StandIn, Python),
     ok = signal_port_stage:start([{python, Python}, {pool_size, 1}]),
     ok = signal_port:init(),
     filename:join(Folder, "unfit").
 
-lose_for_good() ->
+lose_all() ->
     kill(),
     {error, unavailable} = signal_port:init(),
     signal_port_stage:until(fun() -> signal_port_stage:restarts() >= 3 end).
-
-all_ready() ->
-    lists:all(fun(#{state := State}) -> State =:= ready end, signal_port_stage:workers()).

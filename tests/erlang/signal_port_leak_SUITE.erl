@@ -1,70 +1,78 @@
-%% The hunt for planted secrets, on the ways that signal_port_secrets_SUITE does not go: batches, calls in flight, telemetry,
-%% stray messages, every process of ours, and what the Python side writes to standard error. Search and secrets are that
-%% suite's.
+%% Planted secrets do not leak from batches, asynchronous calls, telemetry, any of our processes, or
+%% the standard error of the Python side. signal_port_secrets_SUITE has the other ways.
 -module(signal_port_leak_SUITE).
 -compile([export_all, nowarn_export_all]).
 
--define(HUNT, signal_port_secrets_SUITE).
-
 all() ->
-    [a_batch_that_loses_its_worker_tells_nothing, a_batch_of_a_wrong_type_tells_nothing,
-     a_request_of_a_wrong_type_tells_nothing, a_request_that_loses_its_worker_tells_nothing,
-     a_killed_carrier_tells_nothing, handlers_of_telemetry_are_told_nothing, handlers_are_told_nothing_of_losses,
-     the_nifs_badarg_tells_nothing, stray_messages_tell_nothing, our_processes_tell_nothing,
-     a_supervisor_above_tells_nothing, a_true_worker_writes_nothing_to_standard_error].
+    [{group, calls}, {group, telemetry}, {group, processes}].
 
-init_per_testcase(Case, Config) ->
-    ?HUNT:init_per_testcase(Case, Config).
+groups() ->
+    [{calls, [lost_worker_of_a_batch_leaks_nothing, batch_of_wrong_type_leaks_nothing,
+              request_of_wrong_type_leaks_nothing, lost_worker_of_a_request_leaks_nothing,
+              killed_carrier_leaks_nothing, badarg_of_the_nif_leaks_nothing]},
+     {telemetry, [telemetry_of_calls_leaks_nothing, telemetry_of_losses_leaks_nothing]},
+     {processes, [stray_messages_leak_nothing, all_processes_leak_nothing,
+                  supervisor_above_leaks_nothing, standard_error_leaks_nothing]}].
 
-end_per_testcase(Case, Config) ->
-    ?HUNT:end_per_testcase(Case, Config),
-    whereis(telemetry_handler_table) =:= undefined orelse apply(telemetry, stop, []),
-    _ = code:delete(telemetry),
-    code:purge(telemetry).
+init_per_testcase(_, Config) ->
+    signal_port_search:set_up(Config).
+
+end_per_testcase(_, Config) ->
+    signal_port_search:clean_up(Config),
+    signal_port_telemetry:unload().
 
 %% --- Batches, and calls in flight ---
 
-a_batch_that_loses_its_worker_tells_nothing(Config) ->
+lost_worker_of_a_batch_leaks_nothing(Config) ->
     start("exits_on_call.py"),
-    crashed(fun() -> [{ok, _} | _] = signal_port:batch(calls(Config)) end),
-    tells_nothing(Config).
+    signal_port_search:crashed(fun() ->
+        [{ok, _} | _] = signal_port:batch(signal_port_search:calls(Config))
+    end),
+    signal_port_search:finds_nothing(Config).
 
-a_batch_of_a_wrong_type_tells_nothing(Config) ->
+batch_of_wrong_type_leaks_nothing(Config) ->
     start("honest.py"),
-    {Secret, Session, Plain} = secrets(Config),
-    [crashed(fun() -> signal_port:batch(Calls) end)
-     || Calls <- [{encrypt, [Session, Plain]}, [{encrypt, [Session, Plain]} | {encrypt, [Session, Plain]}], Secret,
-                  [Secret], [{Secret, [Plain]}], [{sign_data, Secret}], [{sign_data, [Secret | Plain]}],
-                  [{sign_data, [Secret, not_a_binary]}], [{sign_data, [Secret, Plain], 1}],
-                  #{sign_data => [Secret, Plain]}]],
-    tells_nothing(Config).
+    [Secret, Session, Plain] = signal_port_search:secrets(Config),
+    [signal_port_search:crashed(fun() -> signal_port:batch(Calls) end)
+     || Calls <- [{encrypt, [Session, Plain]},
+                  [{encrypt, [Session, Plain]} | {encrypt, [Session, Plain]}],
+                  Secret, [Secret], [{Secret, [Plain]}], [{sign_data, Secret}],
+                  [{sign_data, [Secret | Plain]}], [{sign_data, [Secret, not_a_binary]}],
+                  [{sign_data, [Secret, Plain], 1}], #{sign_data => [Secret, Plain]}]],
+    signal_port_search:finds_nothing(Config).
 
-a_request_of_a_wrong_type_tells_nothing(Config) ->
+request_of_wrong_type_leaks_nothing(Config) ->
     start("honest.py"),
-    {Secret, Session, Plain} = secrets(Config),
-    [crashed(fun() -> apply(signal_port, send_request, Args) end)
-     || Args <- [[encrypt, [Session, [Plain]]], [Secret, []], [sign_data, Secret], [sign_data, [Secret | Plain]],
-                 [encrypt, {Session, Plain}], [sign_data, [Secret, Plain, Plain]]]],
-    [crashed(fun() -> {reply, _} = signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain], T)) end)
-     || T <- [soon, Plain, 1.5]],
-    tells_nothing(Config).
+    [Secret, Session, Plain] = signal_port_search:secrets(Config),
+    [signal_port_search:crashed(fun() -> apply(signal_port, send_request, Args) end)
+     || Args <- [[encrypt, [Session, [Plain]]], [Secret, []], [sign_data, Secret],
+                 [sign_data, [Secret | Plain]], [encrypt, {Session, Plain}],
+                 [sign_data, [Secret, Plain, Plain]]]],
+    [signal_port_search:crashed(fun() ->
+         signal_port:send_request(sign_data, [Secret, Plain], Timeout)
+     end) || Timeout <- [soon, Plain, 1.5]],
+    signal_port_search:finds_nothing(Config).
 
-a_request_that_loses_its_worker_tells_nothing(Config) ->
+lost_worker_of_a_request_leaks_nothing(Config) ->
     start("exits_on_call.py"),
-    {Secret, _, Plain} = secrets(Config),
-    crashed(fun() -> {reply, {ok, _}} = signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain])) end),
-    tells_nothing(Config).
+    [Secret, _, Plain] = signal_port_search:secrets(Config),
+    signal_port_search:crashed(fun() ->
+        {reply, {ok, _}} =
+            signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain]))
+    end),
+    signal_port_search:finds_nothing(Config).
 
-a_killed_carrier_tells_nothing(Config) ->
+killed_carrier_leaks_nothing(Config) ->
     start("hangs.py"),
-    Requests = [signal_port:send_request(Operation, Args) || {Operation, Args} <- calls(Config)],
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= length(Requests) end),
+    Requests = [signal_port:send_request(Operation, Args)
+                || {Operation, Args} <- signal_port_search:calls(Config)],
+    signal_port_stage:await_in_flight(length(Requests)),
     Carriers = carriers(),
     true = length(Carriers) =:= length(Requests),
     [hidden(Config, Carrier) || Carrier <- Carriers],
     [exit(Carrier, shot) || Carrier <- Carriers],
     [{reply, {error, unavailable}} = signal_port:receive_response(Request) || Request <- Requests],
-    tells_nothing(Config).
+    signal_port_search:finds_nothing(Config).
 
 carriers() ->
     {monitors, Monitors} = process_info(self(), monitors),
@@ -72,66 +80,70 @@ carriers() ->
 
 %% --- Telemetry ---
 
-handlers_of_telemetry_are_told_nothing(Config) ->
+telemetry_of_calls_leaks_nothing(Config) ->
     observed(Config),
-    start_true(),
-    {Secret, Session, Plain} = secrets(Config),
-    _ = [apply(signal_port, Operation, Args) || {Operation, Args} <- calls(Config)],
-    _ = signal_port:batch(calls(Config)),
-    _ = [signal_port:receive_response(signal_port:send_request(Operation, Args)) || {Operation, Args} <- calls(Config)],
+    ok = signal_port_stage:start([{pool_size, 1}]),
+    [Secret, Session, Plain] = signal_port_search:secrets(Config),
+    _ = [apply(signal_port, Operation, Args)
+         || {Operation, Args} <- signal_port_search:calls(Config)],
+    _ = signal_port:batch(signal_port_search:calls(Config)),
+    _ = [signal_port:receive_response(signal_port:send_request(Operation, Args))
+         || {Operation, Args} <- signal_port_search:calls(Config)],
     [badarg = try apply(signal_port, Operation, Args) catch error:badarg -> badarg end
-     || {Operation, Args} <- [{sign_data, [Secret, none]}, {encrypt, [Session, [Plain]]}, {sha256, [{Plain}]},
+     || {Operation, Args} <- [{sign_data, [Secret, none]}, {encrypt, [Session, [Plain]]},
+                              {sha256, [{Plain}]},
                               {dr_encrypt_prekey, [Session, Plain, {1, 2, 3, Secret}]}]],
-    tells_nothing(Config).
+    signal_port_search:finds_nothing(Config).
 
-handlers_are_told_nothing_of_losses(Config) ->
+telemetry_of_losses_leaks_nothing(Config) ->
     observed(Config),
     start("garbage_reply.py"),
-    _ = [{error, unavailable} = apply(signal_port, Operation, Args) || {Operation, Args} <- calls(Config)],
-    _ = signal_port:batch(calls(Config)),
-    tells_nothing(Config).
+    _ = [{error, unavailable} = apply(signal_port, Operation, Args)
+         || {Operation, Args} <- signal_port_search:calls(Config)],
+    _ = signal_port:batch(signal_port_search:calls(Config)),
+    signal_port_search:finds_nothing(Config).
 
-%% A NIF raises badarg as a built-in function does: with its arguments in the trace.
-the_nifs_badarg_tells_nothing(Config) ->
+%% A NIF raises badarg as a BIF does: with its arguments in the stack trace.
+badarg_of_the_nif_leaks_nothing(Config) ->
     observed(Config),
     start("honest.py"),
-    {Secret, _, Plain} = secrets(Config),
+    [Secret, _, Plain] = signal_port_search:secrets(Config),
     Nif = signal_port_leak_nif,
     Forms = [{attribute, 1, module, Nif}, {attribute, 1, export, [{sign_data, 2}]},
              {function, 1, sign_data, 2, [{clause, 1, [{var, 1, 'K'}, {var, 1, 'M'}], [],
-                 [{call, 1, {remote, 1, {atom, 1, erlang}, {atom, 1, binary_part}}, [{var, 1, 'K'}, {var, 1, 'M'}]}]}]}],
+                 [{call, 1, {remote, 1, {atom, 1, erlang}, {atom, 1, binary_part}},
+                   [{var, 1, 'K'}, {var, 1, 'M'}]}]}]}],
     {ok, Nif, Beam} = compile:forms(Forms, []),
     {module, Nif} = code:load_binary(Nif, "", Beam),
     true = ets:insert(signal_port_table, {{nif, sign_data}, Nif}),
-    crashed(fun() -> signal_port:sign_data(Secret, Plain) end),
-    crashed(fun() -> signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain])) end),
-    tells_nothing(Config).
+    signal_port_search:crashed(fun() -> signal_port:sign_data(Secret, Plain) end),
+    signal_port_search:crashed(fun() ->
+        signal_port:receive_response(signal_port:send_request(sign_data, [Secret, Plain]))
+    end),
+    signal_port_search:finds_nothing(Config).
 
-%% Handlers that print all they get, to where the log's events are.
+%% Attaches handlers that print all events to the searched table.
 observed(Config) ->
-    Source = signal_port_stage:root("tests/telemetry/telemetry.erl"),
-    {ok, telemetry, Beam} = compile:file(Source, [binary]),
-    {module, telemetry} = code:load_binary(telemetry, Source, Beam),
-    ok = telemetry:start(),
-    Table = proplists:get_value(table, Config),
-    Print = fun(Event, Measurements, Metadata, _) ->
-        Text = unicode:characters_to_binary(?HUNT:printed({Event, Measurements, Metadata})),
-        ets:insert(Table, {erlang:unique_integer([monotonic]), Text})
+    ok = signal_port_telemetry:start(),
+    Print = fun(Event, Measurements, Metadata, Table) ->
+        Text = signal_port_search:printed({Event, Measurements, Metadata}),
+        signal_port_search:record(Table, Text)
     end,
-    [ok = telemetry:attach(?MODULE, Event, Print, []) || Event <- signal_port_event_SUITE:names()].
+    ok = signal_port_telemetry:attach_all(?MODULE, Print, proplists:get_value(table, Config)).
 
 %% --- Processes ---
 
-%% Asked, and sent stray messages, while it holds requests that a full pipe has not taken.
-stray_messages_tell_nothing(Config) ->
+%% The worker holds requests that a full pipe has not accepted.
+stray_messages_leak_nothing(Config) ->
     start("reads_nothing.py"),
     Worker = signal_port_stage:pid(),
     Filler = spawn(fun() -> signal_port:sha256(binary:copy(<<0>>, 4 bsl 20)) end),
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= 1 end),
-    Callers = [spawn(fun() -> apply(signal_port, Operation, Args) end) || {Operation, Args} <- calls(Config)],
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) > length(Callers) end),
-    ?HUNT:tells_nothing(Config, sys:get_status(Worker)),
-    ?HUNT:tells_nothing(Config, sys:get_state(Worker)),
+    signal_port_stage:await_in_flight(1),
+    Callers = [spawn(fun() -> apply(signal_port, Operation, Args) end)
+               || {Operation, Args} <- signal_port_search:calls(Config)],
+    signal_port_stage:await_in_flight(1 + length(Callers)),
+    signal_port_search:finds_nothing(Config, sys:get_status(Worker)),
+    signal_port_search:finds_nothing(Config, sys:get_state(Worker)),
     [begin
          gen_server:cast(Process, hello),
          Process ! hello,
@@ -140,12 +152,13 @@ stray_messages_tell_nothing(Config) ->
      end || Process <- [Worker, whereis(signal_port_pool)]],
     Worker = signal_port_stage:pid(),
     [exit(Pid, kill) || Pid <- [Filler | Callers]],
-    tells_nothing(Config).
+    signal_port_search:finds_nothing(Config).
 
-our_processes_tell_nothing(Config) ->
+all_processes_leak_nothing(Config) ->
     start("hangs.py"),
-    Requests = [signal_port:send_request(Operation, Args) || {Operation, Args} <- calls(Config)],
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= length(Requests) end),
+    Requests = [signal_port:send_request(Operation, Args)
+                || {Operation, Args} <- signal_port_search:calls(Config)],
+    signal_port_stage:await_in_flight(length(Requests)),
     Worker = signal_port_stage:pid(),
     {links, Links} = process_info(Worker, links),
     Ours = [Worker | [Pid || Pid <- Links, is_pid(Pid)]] ++ carriers()
@@ -153,64 +166,76 @@ our_processes_tell_nothing(Config) ->
     true = length(lists:usort(Ours)) >= 5 + length(Requests),
     [hidden(Config, Pid) || Pid <- lists:usort(Ours)],
     [begin
-         ?HUNT:tells_nothing(Config, sys:get_status(Pid)),
-         ?HUNT:tells_nothing(Config, sys:get_state(Pid))
+         signal_port_search:finds_nothing(Config, sys:get_status(Pid)),
+         signal_port_search:finds_nothing(Config, sys:get_state(Pid))
      end || Pid <- [Worker, signal_port_pool, signal_port_sup, signal_port_worker_sup]],
-    ?HUNT:tells_nothing(Config, [ets:tab2list(Table) || Table <- ets:all(), ets:info(Table, owner) =:= whereis(signal_port_sup)]),
-    ?HUNT:tells_nothing(Config, [erlang:port_info(Port) || Port <- erlang:ports()]),
+    Tables = [Table || Table <- ets:all(), ets:info(Table, owner) =:= whereis(signal_port_sup)],
+    signal_port_search:finds_nothing(Config, lists:map(fun ets:tab2list/1, Tables)),
+    signal_port_search:finds_nothing(Config, [erlang:port_info(Port) || Port <- erlang:ports()]),
     [exit(Carrier, kill) || Carrier <- carriers()],
-    tells_nothing(Config).
+    signal_port_search:finds_nothing(Config).
 
-%% All that may be asked of a process.
+%% All items of process_info/2 that could show a secret.
 hidden(Config, Pid) ->
-    Items = [backtrace, binary, current_function, current_location, current_stacktrace, dictionary, error_handler, group_leader,
-             initial_call, links, message_queue_len, messages, monitored_by, monitors, parent, suspending, status],
-    ?HUNT:tells_nothing(Config, [catch process_info(Pid, Item) || Item <- Items]).
+    Items = [backtrace, binary, current_function, current_location, current_stacktrace, dictionary,
+             error_handler, group_leader, initial_call, links, message_queue_len, messages,
+             monitored_by, monitors, parent, suspending, status],
+    signal_port_search:finds_nothing(Config, [catch process_info(Pid, Item) || Item <- Items]).
 
-%% Its reports, as the reports of every supervisor, tell how its child was started and how it ended.
-a_supervisor_above_tells_nothing(Config) ->
+%% A supervisor's reports have the child's start function and its exit reason.
+supervisor_above_leaks_nothing(Config) ->
     signal_port_stage:stop(),
-    Options = [{pool_size, 1}, {stall_timeout, 60_000}, {python, signal_port_stage:stand_in("hangs.py")}],
-    {ok, Supervisor} = supervisor:start_link(signal_port_fault_SUITE, {1, [signal_port:child_spec(Options)]}),
+    Options = [{pool_size, 1}, {stall_timeout, 60_000},
+               {python, signal_port_stage:stand_in("hangs.py")}],
+    Children = [signal_port:child_spec(Options)],
+    {ok, Supervisor} = supervisor:start_link(signal_port_vm_SUITE, {1, Children}),
     unlink(Supervisor),
-    Requests = [signal_port:send_request(Operation, Args) || {Operation, Args} <- calls(Config)],
-    signal_port_stage:until(fun() -> maps:get(in_flight, signal_port_stage:worker()) =:= length(Requests) end),
+    Requests = [signal_port:send_request(Operation, Args)
+                || {Operation, Args} <- signal_port_search:calls(Config)],
+    signal_port_stage:await_in_flight(length(Requests)),
     Old = whereis(signal_port_sup),
     exit(Old, kill),
-    signal_port_stage:until(fun() -> not lists:member(whereis(signal_port_sup), [Old, undefined]) end),
+    signal_port_stage:until(fun() ->
+        not lists:member(whereis(signal_port_sup), [Old, undefined])
+    end),
     [exit(Carrier, kill) || Carrier <- carriers()],
     ok = gen_server:stop(Supervisor),
-    tells_nothing(Config).
+    signal_port_search:finds_nothing(Config).
 
 %% --- Standard error ---
 
-%% In a VM of its own, since a worker's standard error is the VM's. Its requests are refused, forged, cut, and no requests at
-%% all; what it says of the last is there, and no secret in it.
-a_true_worker_writes_nothing_to_standard_error(Config) ->
+%% In a VM of its own, because the worker shares the VM's standard error. The worker complains of
+%% invalid requests, but prints no secret.
+standard_error_leaks_nothing(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "secrets"),
-    ok = file:write_file(File, term_to_binary(secrets(Config))),
+    ok = file:write_file(File, term_to_binary(signal_port_search:secrets(Config))),
     Paths = signal_port_stage:paths(?MODULE),
     Args = ["-noshell", "-pa" | Paths] ++ ["-run", ?MODULE_STRING, "main", File],
-    Port = open_port({spawn_executable, os:find_executable("erl")}, [{args, Args}, exit_status, binary, stderr_to_stdout]),
+    Port = open_port({spawn_executable, os:find_executable("erl")},
+                     [{args, Args}, exit_status, binary, stderr_to_stdout]),
     Output = signal_port_event_SUITE:output(Port),
-    {match, Complaints} = re:run(Output, "^signal-port: .*$", [multiline, global, {capture, first, binary}]),
+    Complaint = "^signal-port: .*$",
+    {match, Complaints} = re:run(Output, Complaint, [multiline, global, {capture, first, binary}]),
     true = length(Complaints) >= 3,
-    ?HUNT:not_shown(Config, Output).
+    signal_port_search:finds_nothing_in_text(Config, Output).
 
 main([File]) ->
     {ok, Bytes} = file:read_file(File),
-    {Secret, Session, Plain} = binary_to_term(Bytes),
+    [Secret, Session, Plain] = binary_to_term(Bytes),
     ok = logger:set_primary_config(level, all),
     ok = signal_port_stage:start([{pool_size, 1}]),
+    Bundle = <<Plain/binary, Session/binary>>,
     [io:format("~p~n", [element(1, apply(signal_port, Operation, Args))])
-     || {Operation, Args} <- [{sign_data, [Plain, Secret]}, {decrypt, [Session, Plain]}, {encrypt, [Secret, Plain]},
-                              {process_pre_key_bundle, [Secret, <<Plain/binary, Session/binary>>]}]],
-    [no_requests(Bad) || Bad <- [[<<16#C1>>, Secret, Session], [<<16#92>>, Plain], [<<16#A5>>, Plain, Secret]]],
+     || {Operation, Args} <- [{sign_data, [Plain, Secret]}, {decrypt, [Session, Plain]},
+                              {encrypt, [Secret, Plain]},
+                              {process_pre_key_bundle, [Secret, Bundle]}]],
+    [send_invalid(Invalid) || Invalid <- [[<<16#C1>>, Secret, Session], [<<16#92>>, Plain],
+                                          [<<16#A5>>, Plain, Secret]]],
     init:stop().
 
-no_requests(Bytes) ->
-    [{call, [{Pid, Counters} | _], _, _}] =
-        signal_port_stage:until(fun() -> [{call, [_ | _], _, _}] = ets:lookup(signal_port_table, call) end),
+%% Sends bytes that are no request.
+send_invalid(Bytes) ->
+    [{Pid, Counters}] = signal_port_stage:until(fun() -> [_] = signal_port_table:workers() end),
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
     signal_port_worker:send(Pid, Counters, Alias, infinity, Bytes),
     receive {'DOWN', Alias, process, Pid, _} -> ok end,
@@ -218,24 +243,5 @@ no_requests(Bytes) ->
 
 %% --- Internals ---
 
-secrets(Config) ->
-    list_to_tuple([proplists:get_value(Name, Config) || Name <- [secret, session, plain]]).
-
-calls(Config) ->
-    {Secret, Session, Plain} = secrets(Config),
-    [{sign_data, [Secret, Plain]}, {encrypt, [Session, Plain]}, {decrypt, [Session, Plain]},
-     {hmac_sha256, [Secret, Plain]}, {aes_gcm_encrypt, [Secret, Plain, Plain, Plain, 16]}].
-
 start(StandIn) ->
     ok = signal_port_stage:start_with(StandIn, [{pool_size, 1}, {stall_timeout, 60_000}]).
-
-start_true() ->
-    ok = signal_port_stage:start([{pool_size, 1}]).
-
-crashed(Fun) ->
-    Pid = proc_lib:spawn(Fun),
-    Monitor = monitor(process, Pid),
-    receive {'DOWN', Monitor, process, Pid, Reason} when Reason =/= normal, Reason =/= noproc -> ok end.
-
-tells_nothing(Config) ->
-    ?HUNT:tells_nothing(Config).

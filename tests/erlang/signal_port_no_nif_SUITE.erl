@@ -1,28 +1,32 @@
-%% No NIF is loaded, OTP's crypto included: a whole conversation in a VM of its own, and one in a VM that cannot have
-%% crypto.
+%% No NIF is loaded, OTP's crypto included. Each case holds a whole conversation in a VM of its own.
 -module(signal_port_no_nif_SUITE).
 -compile([export_all, nowarn_export_all]).
 
 all() ->
-    [loads_no_crypto, loads_no_module_with_a_nif, works_where_crypto_cannot_be_loaded].
+    [{group, loaded}].
 
-loads_no_crypto(_) ->
+groups() ->
+    [{loaded, [conversation_loads_no_crypto, conversation_loads_no_nif,
+               conversation_works_without_crypto]}].
+
+conversation_loads_no_crypto(_) ->
     with_vm([], fun(Vm) ->
         converses(Vm),
         [false = peer:call(Vm, code, is_loaded, [Module])
-         || Module <- [crypto, ssl, public_key, asn1rt_nif, ssh, inets, erlang_py, libsignal_protocol_nif, signal_nif]]
+         || Module <- [crypto, ssl, public_key, asn1rt_nif, ssh, inets, erlang_py,
+                       libsignal_protocol_nif, signal_nif]]
     end).
 
-loads_no_module_with_a_nif(_) ->
+conversation_loads_no_nif(_) ->
     with_vm([], fun(Vm) ->
         converses(Vm),
         Preloaded = peer:call(Vm, erlang, pre_loaded, []),
-        Loaded = [Module || {Module, _} <- peer:call(Vm, code, all_loaded, []), not lists:member(Module, Preloaded)],
+        Loaded = [Module || {Module, _} <- peer:call(Vm, code, all_loaded, [])] -- Preloaded,
         true = lists:member(signal_port_worker, Loaded),
         [] = [Module || Module <- Loaded, has_nif(Vm, Module)]
     end).
 
-works_where_crypto_cannot_be_loaded(Config) ->
+conversation_works_without_crypto(Config) ->
     Folder = filename:join(proplists:get_value(priv_dir, Config), "no_crypto"),
     ok = filelib:ensure_path(Folder),
     ok = unloadable(crypto, Folder),
@@ -40,7 +44,7 @@ converses(Vm) ->
     #{backend := port} = peer:call(Vm, signal_port, info, []),
     ok = peer:call(Vm, application, stop, [signal_port]).
 
-%% The VM is talked to over its standard streams: distribution is one more thing that could load something.
+%% Distribution could load something, so the VM is controlled over its standard streams.
 with_vm(Args, Fun) ->
     Paths = signal_port_stage:paths(?MODULE),
     {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => ["-pa" | Paths] ++ Args}),
@@ -51,7 +55,7 @@ with_vm(Args, Fun) ->
     end,
     ok.
 
-%% Who has a NIF calls erlang:load_nif/2.
+%% A module with a NIF calls erlang:load_nif/2.
 has_nif(Vm, Module) ->
     File = peer:call(Vm, code, which, [Module]),
     {ok, {Module, [{imports, Imports}]}} = beam_lib:chunks(File, [imports]),

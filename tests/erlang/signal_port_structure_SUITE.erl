@@ -1,5 +1,5 @@
 %% The structure of the application, as xref sees it: which module calls which, and what is called
-%% outside of the application.
+%% outside of the application. Also the width of the sources.
 -module(signal_port_structure_SUITE).
 -compile([export_all, nowarn_export_all]).
 
@@ -14,15 +14,21 @@
          {signal_port_child_vm, "calls the function that the parent VM named"},
          {signal_port_probe, "calls the NIF that it tests"}]).
 
+-define(MAX_COLUMNS, 100).
+-define(FOLDERS, ["erlang", "tests/erlang", "tests/soak", "tests/nifs", "tests/telemetry",
+                  "tests/documents"]).
+-define(SOURCES, "**/*.{erl,src,config,script,escript}").
+
 all() ->
-    [{group, modules}, {group, calls}, {group, fixtures}].
+    [{group, modules}, {group, calls}, {group, fixtures}, {group, sources}].
 
 groups() ->
     [{modules, [modules_call_each_other_in_no_circle, modules_use_types_in_no_circle]},
      {calls, [calls_stay_in_kernel_and_stdlib, exceptions_for_foreign_calls_are_all_needed,
               dynamic_calls_are_known]},
      {fixtures, [circle_of_two_is_found, circle_of_three_is_found, graph_without_circle_passes,
-                 foreign_call_is_found, circle_of_compiled_modules_is_found]}].
+                 foreign_call_is_found, circle_of_compiled_modules_is_found]},
+     {sources, [lines_have_at_most_100_columns]}].
 
 init_per_suite(Config) ->
     [{edges, edges([ebin()])}, {calls, calls([ebin()])} | Config].
@@ -85,6 +91,18 @@ compiled(Folder, Name, Other) ->
               [{clause, 3, [], [], [{call, 3, {remote, 3, {atom, 3, Other}, {atom, 3, f}}, []}]}]}],
     {ok, Name, Beam} = compile:forms(Forms, [debug_info]),
     file:write_file(filename:join(Folder, atom_to_list(Name) ++ ".beam"), Beam).
+
+%% --- Sources ---
+
+lines_have_at_most_100_columns(_) ->
+    [] = [{File, Number} || Name <- ?FOLDERS, Folder <- [signal_port_stage:root(Name)],
+                            [_ | _] = Files <- [filelib:wildcard(?SOURCES, Folder)],
+                            File <- Files, {Number, Line} <- lines(filename:join(Folder, File)),
+                            string:length(Line) > ?MAX_COLUMNS].
+
+lines(File) ->
+    {ok, Text} = file:read_file(File),
+    lists:enumerate(string:split(Text, "\n", all)).
 
 %% --- Reading beams ---
 

@@ -1,24 +1,26 @@
-%% The vectors: data files that the tests of both languages read. OTP 25 has no reader of JSON, so there is one here,
-%% for what these files need: it knows no surrogate pairs and no fractions.
+%% The vectors: data files that the tests of both languages read. OTP 25 has no JSON decoder, so
+%% there is one here. It supports what these files need: no surrogate pairs and no fractions.
 -module(signal_port_vectors).
 
 -export([recorded/0, cases/1, json/1, masked/2]).
 
--type recorded() :: #{op := atom(), args := [term()], result := term(), random := [[{integer(), integer()}]],
-                      follow => #{op := binary(), session := binary(), plaintext := binary()}, line := pos_integer()}.
-%% `random' has, for each binary of the result in its order, the ranges that differ from run to run.
+-type recorded() :: #{module := module(), op := atom(), args := [term()], result := term(),
+                      random := [[{From :: integer(), To :: integer()}]], line := pos_integer(),
+                      follow => #{op := binary(), session := binary(), plaintext := binary()}}.
+%% `random' has the ranges that differ from run to run, for each binary of the result in order.
 
-%% @doc The answers recorded of the NIF. `{raise, badarg}' as a result is an error raised.
+%% @doc Returns the recorded answers of the NIF. The result `{raise, badarg}' is a raised error.
 -spec recorded() -> [recorded()].
 recorded() ->
     {ok, Compressed} = file:read_file(signal_port_stage:root("tests/vectors/nif-vectors.jsonl.gz")),
     Lines = binary:split(zlib:gunzip(Compressed), <<"\n">>, [global, trim_all]),
-    [recorded(Number, json(Line)) || {Number, Line} <- lists:zip(lists:seq(1, length(Lines)), Lines)].
+    [recorded(Number, json(Line)) || {Number, Line} <- lists:zip(lists:seq(1, length(Lines)),
+                                                                 Lines)].
 
 recorded(Number, #{<<"op">> := Operation, <<"args">> := Args, <<"result">> := Result} = Object) ->
-    Recorded = #{op => binary_to_atom(Operation), args => [term(Arg) || Arg <- Args], result => term(Result),
-                 random => [[{From, To} || [From, To] <- Ranges] || Ranges <- maps:get(<<"random">>, Object, [])],
-                 line => Number},
+    Recorded = #{module => binary_to_atom(maps:get(<<"module">>, Object)),
+                 op => binary_to_atom(Operation), args => [term(Arg) || Arg <- Args],
+                 result => term(Result), random => random(Object), line => Number},
     case Object of
         #{<<"follow">> := #{<<"op">> := Op, <<"session">> := Session, <<"plaintext">> := Plain}} ->
             Recorded#{follow => #{op => Op, session => term(Session), plaintext => term(Plain)}};
@@ -26,18 +28,22 @@ recorded(Number, #{<<"op">> := Operation, <<"args">> := Args, <<"result">> := Re
             Recorded
     end.
 
-%% @doc The cases of a file of known answers. The text that is hexadecimal is a binary already.
+random(Object) ->
+    [[{From, To} || [From, To] <- Ranges] || Ranges <- maps:get(<<"random">>, Object, [])].
+
+%% @doc Returns the cases of a file of known answers. Hexadecimal text is decoded.
 -spec cases(file:filename()) -> [#{atom() => term()}].
 cases(File) ->
     {ok, Bytes} = file:read_file(signal_port_stage:root(filename:join("tests/vectors", File))),
     #{<<"cases">> := Cases} = json(Bytes),
-    [maps:from_list([{binary_to_atom(Key), known(Key, Value)} || {Key, Value} <- maps:to_list(Case)]) || Case <- Cases].
+    [maps:from_list([{binary_to_atom(Key), known(Key, Value)}
+                     || {Key, Value} <- maps:to_list(Case)]) || Case <- Cases].
 
 known(<<"name">>, Name) -> Name;
 known(_, Hex) when is_binary(Hex) -> bytes(Hex);
 known(_, Value) -> Value.
 
-%% @doc The term with zeros for what is random.
+%% @doc Returns the term with its random bytes set to zero.
 -spec masked(term(), [[{integer(), integer()}]]) -> term().
 masked(Term, Random) ->
     element(1, mask(Term, Random)).
@@ -64,7 +70,7 @@ term(Number) when is_integer(Number) -> Number.
 
 bytes(Hex) -> binary:decode_hex(Hex).
 
-%% @doc The value of a JSON text: maps, lists, binaries, numbers, `true', `false', `null'.
+%% @doc Returns the value of a JSON text: maps, lists, binaries, integers, `true', `false', `null'.
 -spec json(binary()) -> term().
 json(Text) ->
     {Value, Rest} = value(Text),
@@ -100,7 +106,7 @@ array(Text, Values) ->
     {Value, Rest} = value(Text),
     array(space(Rest), [Value | Values]).
 
-%% Whole runs without an escape are taken at once: the files have strings of a hundred thousand bytes.
+%% Text without an escape is taken at once: the files have strings of a hundred thousand bytes.
 string(Text, Length, Rest, Parts) ->
     case Rest of
         <<"\"", After/binary>> ->
@@ -124,7 +130,8 @@ number(Text) ->
     <<Digits:Length/binary, Rest/binary>> = Text,
     {binary_to_integer(Digits), Rest}.
 
-space(<<Character, Rest/binary>>) when Character =:= $\s; Character =:= $\n; Character =:= $\t; Character =:= $\r ->
+space(<<Character, Rest/binary>>) when Character =:= $\s; Character =:= $\n; Character =:= $\t;
+    Character =:= $\r ->
     space(Rest);
 space(Text) ->
     Text.
