@@ -3,7 +3,7 @@
     python tests/fuzz/fuzz_operations.py [-max_total_time=60] [CORPUS]
 
 It needs `atheris`; other options are libFuzzer's. An input is one call in msgpack, `[Operation,
-Args]`. Its answer must be in `tests/vectors/operations.json` or be `badarg`, and never an exception.
+Args]`. Its answer must be in `tests/vectors/operations.json` or `badarg`, and never an exception.
 The mutations know what they change: a field of a session, a key, an integer at its limit. Some
 changed messages get the right MACs again, to reach the code behind the check.
 """

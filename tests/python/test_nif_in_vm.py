@@ -60,7 +60,9 @@ def test_vm_does_to_a_library_what_autopsy_says(name: str, tmp_path: Path, modul
     library = nifs.build(name, tmp_path, architecture)
     report = examine(str(library), True, parse([str(library), "--beam", str(module)]))
     expected = nifs.EXPECTED[name]
-    assert [found.code for found in report.findings] == [expected.code] * (expected.code is not None)
+    assert [found.code for found in report.findings] == [expected.code] * (
+        expected.code is not None
+    )
     assert {found.effect for found in report.findings} <= {expected.effect}
     assert effect(library, module, tmp_path / "loaded") == expected.effect
 

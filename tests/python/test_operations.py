@@ -1,14 +1,18 @@
 """The table of operations: the recorded answers of the NIF, and the answers to invalid calls."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgpack
 import pytest
 import vectors
+from child import PACKAGE, ROOT
 from erlang import OtpErlangAtom
 from etf_terms import encoded, to_etf
 from hypothesis import given
 from hypothesis import strategies as st
+from source import Errors
 from vectors import BADARG, Recorded
 
 from signal_port import codec
@@ -16,38 +20,12 @@ from signal_port.codec import UNDEFINED, atom
 from signal_port.operations import OPERATIONS, perform
 
 OK = atom("ok")
+ERROR = atom("error")
 UNKNOWN = (atom("error"), atom("unknown_operation"))
 
-# The types of each operation's arguments.
-TYPES: dict[str, tuple[str, ...]] = {
-    "sha256": ("binary",),
-    "sha512": ("binary",),
-    "hmac_sha256": ("binary", "binary"),
-    "generate_curve25519_keypair": (),
-    "generate_ed25519_keypair": (),
-    "sign_data": ("binary", "binary"),
-    "verify_signature": ("binary", "binary", "binary"),
-    "ed25519_sk_to_curve25519": ("binary",),
-    "ed25519_pk_to_curve25519": ("binary",),
-    "aes_gcm_encrypt": ("binary", "binary", "binary", "binary", "int32"),
-    "aes_gcm_decrypt": ("binary", "binary", "binary", "binary", "binary", "int32"),
-    "init": (),
-    "generate_identity_key_pair": (),
-    "generate_pre_key": ("int32",),
-    "generate_signed_pre_key": ("binary", "int32"),
-    "process_pre_key_bundle": ("binary", "binary"),
-    "process_pre_key_bundle_bob": ("binary", "binary", "binary", "binary", "binary"),
-    "dr_init": ("binary", "binary", "binary", "binary", "int32"),
-    "dr_encrypt": ("binary", "binary"),
-    "dr_encrypt_prekey": ("binary", "binary", "pre_key_info"),
-    "dr_decrypt": ("binary", "binary"),
-    "pksm_decode": ("binary",),
-    "create_session": ("binary", "binary"),
-    "encrypt_message": ("binary", "binary"),
-    "decrypt_message": ("binary", "binary"),
-    "x25519": ("binary", "binary"),
-    "hkdf_sha256": ("binary", "binary", "binary", "integer"),
-}
+CONTRACT: dict[str, dict[str, list[str]]] = vectors.known("operations.json")
+TYPES = {name: row["arguments"] for name, row in CONTRACT.items()}  # of arguments
+ERRORS = {name: set(row["errors"]) for name, row in CONTRACT.items()}
 
 INFO: list[Any] = [0, UNDEFINED, 0, bytes(32)]
 RIGHT: dict[str, Any] = {"binary": b"", "int32": 0, "integer": 0, "pre_key_info": INFO}
@@ -220,6 +198,22 @@ NO_CALLS: list[Any] = [
 ]
 
 
+def protocol_errors() -> dict[str, set[str]]:
+    """Return the errors of each operation in PROTOCOL.md's table."""
+    errors: dict[str, set[str]] = {}
+    table = (ROOT / "PROTOCOL.md").read_text().partition("## Operations")[2]
+    for line in table.splitlines():
+        if line.startswith("| `"):
+            _, names, _, _, column, _ = line.split("|")
+            atoms = set(re.findall(r"`(\w+)`", column))
+            if "`dh1_calculation_failed` .. `dh4_calculation_failed`" in column:
+                atoms |= {"dh2_calculation_failed", "dh3_calculation_failed"}
+            if column.strip() == "as `dr_encrypt`":
+                atoms = errors["dr_encrypt"]
+            errors |= dict.fromkeys(re.findall(r"`(\w+)`", names), atoms)
+    return errors
+
+
 class TestTable:
     """The table is the contract's."""
 
@@ -232,8 +226,53 @@ class TestTable:
             name: [wire[kind] for kind in types] for name, types in TYPES.items()
         }
 
+    def test_protocol_has_the_operations_and_errors_of_the_contract(self) -> None:
+        assert protocol_errors() == ERRORS
+
     def test_batch_is_not_in_the_table(self) -> None:
         assert codec.BATCH not in OPERATIONS
+
+
+SOURCE = Errors(PACKAGE)
+
+
+class TestErrors:
+    """The contract, the code and the recorded answers name the same errors."""
+
+    def test_atoms_of_the_code_are_those_of_the_contract(self) -> None:
+        assert SOURCE.atoms() == set().union(*ERRORS.values())
+
+    @pytest.mark.parametrize("name", TYPES)
+    def test_listed_errors_can_be_raised_by_the_operation(self, name: str) -> None:
+        assert ERRORS[name] <= SOURCE.reached_from(OPERATIONS[name].function)
+
+    def test_atom_of_a_function_that_another_refers_to_is_found(self, tmp_path: Path) -> None:
+        (tmp_path / "one.py").write_text(
+            "from signal_port import two\n"
+            "from signal_port.two import refuse\n"
+            "def function():\n    refuse('first')\n    return map(two.later, [])\n"
+            "def other():\n    raise SignalError('third')\n"
+        )
+        (tmp_path / "two.py").write_text(
+            "def refuse(error):\n    raise SignalError(error)\n"
+            "def later():\n    raise SignalError('second')\n"
+        )
+
+        def function() -> None: ...
+
+        function.__module__ = "signal_port.one"
+        errors = Errors(tmp_path)
+        assert errors.atoms() == {"first", "second", "third"}
+        assert errors.reached_from(function) == {"first", "second"}
+
+    def test_recorded_errors_are_listed(self) -> None:
+        recorded = {
+            (case.operation, case.answer[1].data.decode())
+            for case in vectors.recorded()
+            if type(case.answer) is tuple and case.answer[0] == ERROR and case.answer != BADARG
+        }
+        assert len(recorded) > 30
+        assert recorded <= {(name, atom) for name, atoms in ERRORS.items() for atom in atoms}
 
 
 # Operations whose answer depends on their arguments alone.
