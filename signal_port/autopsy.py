@@ -82,7 +82,11 @@ def _run(options: Options) -> int:
 
 
 def _print(reports: list[Report], options: Options) -> None:
-    if options.is_json:
+    if options.form == "brief":
+        for report in reports:
+            sys.stdout.writelines(line + "\n" for line in nif_report.as_lines(report))
+        return
+    if options.form == "json":
         text = json.dumps([nif_report.as_object(report) for report in reports], indent=2)
         print(text.replace("\x7f", "\\u007f"))  # the one control character that JSON leaves
         return

@@ -36,7 +36,7 @@ class Options(NamedTuple):
 
     Attributes:
         paths: libraries, and folders of libraries.
-        is_json: print objects instead of tables.
+        form: what is printed: `table`, `json` or `brief`.
         target: where they are to be loaded.
         is_here: that is this machine, so its libraries count.
         module: the module of all of them and its file, if one was named.
@@ -44,7 +44,7 @@ class Options(NamedTuple):
     """
 
     paths: list[str]
-    is_json: bool
+    form: str
     target: Target
     is_here: bool
     module: tuple[str, Module] | None
@@ -62,7 +62,8 @@ def parse(arguments: list[str]) -> Options:
         parsed.otp or _release_here(),
         parsed.glibc or (nif_host.glibc() if wanted == here else None),
     )
-    options = Options(parsed.paths, parsed.json, target, wanted == here, None, parsed.beam)
+    form = "json" if parsed.json else "brief" if parsed.brief else "table"
+    options = Options(parsed.paths, form, target, wanted == here, None, parsed.beam)
     if parsed.beam is None or os.path.isdir(parsed.beam):
         return options
     try:
@@ -81,6 +82,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("paths", metavar="FILE|DIR", nargs="+", help="a NIF library, or a folder")
     parser.add_argument(
         "--json", action="store_true", help="print a list of objects, one a library"
+    )
+    parser.add_argument(
+        "--brief", action="store_true", help="print a line for each finding that is not harmless"
     )
     parser.add_argument(
         "--otp",

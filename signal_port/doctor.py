@@ -10,12 +10,13 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from signal_port import __version__
+from signal_port import __version__, python_build
 from signal_port.exit_status import OK, UNFIT, fail
 from signal_port.requirements import (
     PACKAGES,
     examine_package,
     lowest_version,
+    missing_elf_reader,
     missing_requirement,
     outdated_package,
     remedy,
@@ -28,18 +29,30 @@ _OTHER_OPENSSL = (
 
 
 def main(arguments: list[str]) -> int:
-    """Print a table of this Python, then what to do; return the exit status."""
+    """Examine what the arguments name, print a table and what to do; return the status."""
     description = "Examine this Python: what it has, what it lacks, and what to do about it."
     parser = ArgumentParser("signal-port doctor", description=description)
     parser.add_argument(
         "--socket", metavar="PATH", help="make a call through a served socket instead"
     )
-    path = parser.parse_args(arguments).socket
-    if path is not None:
-        return _examine_socket(path)
+    parser.add_argument("--advice", action="store_true", help="print only what makes it slow")
+    parser.add_argument(
+        "--nif", metavar="FILE|DIR", nargs="+", help="also read NIF libraries, as autopsy does"
+    )
+    parsed = parser.parse_args(arguments)
+    if parsed.socket is not None:
+        return _examine_socket(parsed.socket)
+    if parsed.advice:
+        print(python_build.advice() or "", end="")
+        return OK
+    return max(_examine_python(), _examine_nifs(parsed.nif) if parsed.nif else OK)
+
+
+def _examine_python() -> int:
     _say("signal_port", __version__)
     system = f"{platform.system()} {platform.machine()}"
     _say("python", f"{platform.python_version()}, {sys.executable}, on {system}")
+    _say("python build", "with PGO" if python_build.is_optimized() else "without PGO")
     lacks = [lack for name in PACKAGES if (lack := _examine_package(name))]
     if lacks:
         print(f"\n{'; '.join(lacks)}: {remedy()}")
@@ -50,8 +63,17 @@ def main(arguments: list[str]) -> int:
     if not _try_primitives():
         print("\n" + _OTHER_OPENSSL % (sys.executable, PACKAGES["cryptography"]))
         return UNFIT
-    print("\nnothing is missing")
+    print("\n" + (python_build.advice() or "nothing is missing"))
     return OK
+
+
+def _examine_nifs(paths: list[str]) -> int:
+    if reason := missing_elf_reader():
+        return fail(reason, UNFIT)
+    from signal_port import autopsy
+
+    print()
+    return autopsy.main(paths)
 
 
 def _examine_socket(path: str) -> int:

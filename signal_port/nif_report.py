@@ -3,12 +3,13 @@
 Names come out of the file and may hold anything. A terminal gets none of it before `printable`.
 """
 
+import os
 import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from signal_port.elf_image import Image
-from signal_port.nif_findings import FLAGS, Finding, needed_glibc
+from signal_port.nif_findings import FLAGS, HARMLESS, Finding, needed_glibc
 from signal_port.nif_interface import first_release
 from signal_port.nif_library import Entry
 
@@ -82,6 +83,16 @@ def as_table(report: Report) -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
+
+
+def as_lines(report: Report) -> list[str]:
+    """Return each finding that is not harmless as one line of printable characters."""
+    name = os.path.basename(report.file)
+    return [
+        printable(f"{name}: {one.code}, {_sentence(one)}")
+        for one in report.findings
+        if one.effect != HARMLESS
+    ]
 
 
 def printable(text: str) -> str:

@@ -1,8 +1,8 @@
 %% @private Which engine handles the calls: the NIF or the port.
 %%
-%% On ARM64 the port is the default, and nothing of the NIF is touched. Elsewhere a child VM loads
-%% the NIF and calls it. If the child crashes, hangs or gets a wrong answer, the port is used. This
-%% VM loads nothing of the NIF until the NIF has passed.
+%% With `auto' the port is the default on ARM64, and nothing of the NIF is touched. Elsewhere, and
+%% with `probe' everywhere, a child VM loads the NIF and calls it. If the child crashes, hangs or
+%% gets a wrong answer, the port is used. This VM loads nothing of the NIF until it has passed.
 -module(signal_port_backend).
 
 -export([choose/1, decide/4, installed/0]).
@@ -34,7 +34,16 @@ probe({nif, Ebins}, Timeout) ->
     Args = ["-signal_port", "backend", "port", "-pa" | Ebins],
     case signal_port_child_vm:run(signal_port_probe, nif, Args, Timeout) of
         {returned, Finding} -> Finding;
-        Other -> {sick, "loading the NIF " ++ signal_port_child_vm:describe(Other)}
+        Outcome -> {sick, string:join([ended(Outcome) | causes(Outcome, Ebins)], "; ")}
+    end.
+
+ended(Outcome) ->
+    "loading the NIF " ++ signal_port_child_vm:describe(Outcome).
+
+causes(Outcome, Ebins) ->
+    case signal_port_child_vm:is_crash(Outcome) of
+        true -> [string:trim(Cause, trailing, ".") || Cause <- signal_port_autopsy:causes(Ebins)];
+        false -> []
     end.
 
 chosen({error, Sentence}, _) ->
@@ -48,7 +57,8 @@ chosen(Choice, unknown) ->
     {ok, Choice, []}.
 
 %% @doc Returns the decision, from all that it depends on. Returns `probe' if it needs a finding.
--spec decide(Architecture :: string(), auto | port | nif, installed(), finding() | unknown) ->
+-spec decide(Architecture :: string(), auto | probe | port | nif, installed(),
+             finding() | unknown) ->
     choice() | probe | {error, Sentence :: string()}.
 decide(_, port, _, _) ->
     {port, "backend is set to port"};
@@ -59,21 +69,25 @@ decide(_, nif, drop_in, _) ->
     {error, "signal_port's option backend is nif, but the libsignal_protocol_nif on the code path "
             "is signal_port's own drop-in, which has no NIF: set backend to auto"};
 decide("aarch64" ++ _, auto, _, _) ->
-    {port, "the port is the default on aarch64"};
+    {port, default_on("aarch64")};
 decide("arm64" ++ _, auto, _, _) ->
-    {port, "the port is the default on arm64"};
-decide(_, auto, none, _) ->
+    {port, default_on("arm64")};
+decide(_, _, none, _) ->
     {port, "there is no NIF on the code path"};
-decide(_, auto, drop_in, _) ->
+decide(_, _, drop_in, _) ->
     {port, "the libsignal_protocol_nif on the code path is the drop-in"};
 decide(_, _, {nif, _}, unknown) ->
     probe;
 decide(_, _, {nif, _}, {healthy, _}) ->
     {nif, "the NIF passed its test in a child VM"};
-decide(_, auto, {nif, _}, {sick, What}) ->
-    {port, What};
 decide(_, nif, {nif, _}, {sick, What}) ->
-    {error, "signal_port's option backend is nif, but " ++ What ++ ": set backend to auto or port"}.
+    {error, "signal_port's option backend is nif, but " ++ What ++ ": set backend to auto or port"};
+decide(_, _, {nif, _}, {sick, What}) ->
+    {port, What}.
+
+default_on(Architecture) ->
+    "the port is the default on " ++ Architecture
+        ++ "; the option {backend, probe} lets a child VM try the NIF first".
 
 %% @doc Returns what is on the code path. Nothing is loaded.
 -spec installed() -> installed().

@@ -3,7 +3,7 @@
 %% that hangs is killed when its time is over, and when this VM ends.
 -module(signal_port_child_vm).
 
--export([run/4, describe/1, main/1]).
+-export([run/4, is_crash/1, describe/1, main/1]).
 -export_type([outcome/0]).
 
 -type outcome() ::
@@ -13,22 +13,30 @@
     | {cannot_run, term()}.
 
 -define(MARK, "signal_port_child_vm returned ").
--define(MAX_OUTPUT, 65536).  % bytes of the child's output that are kept
 
 %% @doc Calls `Module:Function()' in a child VM that is started with these arguments too.
 -spec run(module(), atom(), Args :: [string()], Milliseconds :: pos_integer()) -> outcome().
 run(Module, Function, MoreArgs, Milliseconds) ->
     Args = arguments(Module, Function, MoreArgs),
-    %% A process of its own gets the port's messages, so that the caller's mailbox stays clean.
-    Caller = self(),
-    {Pid, Monitor} = spawn_monitor(fun() -> Caller ! {self(), attend(Args, Milliseconds)} end),
-    receive
-        {Pid, Outcome} ->
-            demonitor(Monitor, [flush]),
-            Outcome;
-        {'DOWN', Monitor, process, Pid, Reason} ->
-            {cannot_run, Reason}
-    end.
+    Erl = filename:join(bindir(), "erlexec"),
+    outcome(signal_port_os_process:run(Erl, Args, environment(), Milliseconds)).
+
+outcome({exited, 0, Output}) ->
+    try
+        {match, [Encoded]} = re:run(Output, ?MARK ++ "(\\S+)", [{capture, [1], binary}]),
+        {returned, binary_to_term(base64:decode(Encoded), [safe])}
+    catch
+        error:_ -> {died, 0, Output}  % the output has no answer, or half of one
+    end;
+outcome({exited, Status, Output}) ->
+    {died, Status, Output};
+outcome(Other) ->
+    Other.
+
+%% @doc Returns whether a signal ended the child.
+-spec is_crash(outcome()) -> boolean().
+is_crash({died, Status, _}) -> Status > 128;
+is_crash(_) -> false.
 
 %% @doc Returns what happened to a child that did not return. The text continues a sentence whose
 %% subject is what the child tried.
@@ -56,51 +64,6 @@ arguments(Module, Function, MoreArgs) ->
     ["-noshell", "-noinput", "-boot_var", "RELEASE_LIB", filename:join(code:root_dir(), "lib")]
         ++ boot() ++ ["-pa", own_ebin()] ++ MoreArgs
         ++ ["-eval", "signal_port_child_vm:main(\"" ++ Call ++ "\")."].
-
-%% --- The child's port ---
-
-attend(Args, Milliseconds) ->
-    Options = [{args, Args}, {env, environment()}, binary, exit_status, stderr_to_stdout, hide],
-    try open_port({spawn_executable, filename:join(bindir(), "erlexec")}, Options) of
-        Port ->
-            Deadline = signal_port_deadline:from_timeout(Milliseconds),
-            watched(erlang:port_info(Port, os_pid), fun() -> collect(Port, Deadline, <<>>) end)
-    catch
-        error:Reason -> {cannot_run, Reason}
-    end.
-
-%% A child that hangs does not notice that this VM has ended. A shell beside it notices: its pipe
-%% is then closed, and it kills the child.
-watched({os_pid, OsPid}, Attend) ->
-    Script = "read -r word || kill -s KILL " ++ integer_to_list(OsPid),
-    Watchdog = open_port({spawn_executable, "/bin/sh"}, [{args, ["-c", Script]}, hide]),
-    Outcome = Attend(),
-    Outcome =:= hung andalso signal_port_watchdog:kill(OsPid),
-    _ = catch port_command(Watchdog, "gone\n"),
-    Outcome;
-watched(undefined, Attend) ->
-    Attend().  % the child has already ended
-
-collect(Port, Deadline, Output) ->
-    receive
-        {Port, {data, Data}} -> collect(Port, Deadline, shortened(<<Output/binary, Data/binary>>));
-        {Port, {exit_status, Status}} -> outcome(Status, Output)
-    after signal_port_deadline:remaining(Deadline) ->
-        hung
-    end.
-
-shortened(<<Output:?MAX_OUTPUT/binary, _/binary>>) -> Output;
-shortened(Output) -> Output.
-
-outcome(0, Output) ->
-    try
-        {match, [Encoded]} = re:run(Output, ?MARK ++ "(\\S+)", [{capture, [1], binary}]),
-        {returned, binary_to_term(base64:decode(Encoded), [safe])}
-    catch
-        error:_ -> {died, 0, Output}  % the output has no answer, or half of one
-    end;
-outcome(Status, Output) ->
-    {died, Status, Output}.
 
 %% --- The installation of this VM ---
 

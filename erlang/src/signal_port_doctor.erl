@@ -1,32 +1,46 @@
-%% @private The doctor: what works on this machine and what does not. Each check runs in a child
-%% VM, so that the calling VM survives a crash. A report is data; only print/1 writes text.
+%% @private The doctor: examines a machine and says what is sick there and what to do.
+%%
+%% Each check runs in a child VM, so the VM that asks survives whatever is found. A check is data
+%% until it is printed. The advice follows from all checks together: one NIF that crashes is a sick
+%% library, two unrelated ones are a sick machine.
 -module(signal_port_doctor).
 
--export([examine/0, is_well/1, main/0]).
--export([advice/2, print/1]).
+-export([examine/0, print/1, is_well/1, main/0]).
+-export([advice/3]).
 -export_type([report/0, check/0]).
 
--type check() :: #{check := erlang | crypto | nif | port, result := passed | failed | absent,
-                   seen := string()}.
--type report() :: #{facts := #{atom() => string() | boolean()}, checks := [check()],
-                    advice := [string()]}.
+-type check() :: #{
+    check := erlang | crypto | asn1 | nif | port,
+    result := passed | failed | absent,
+    crashed := boolean(),  % a signal ended the child VM
+    seen := string()
+}.
+-type report() :: #{
+    facts := signal_port_machine:facts(),
+    checks := [check()],
+    causes := [string()],  % what is wrong in the library of a NIF that failed
+    advice := [string()]
+}.
 
 -define(TIMEOUT, 60_000).  % milliseconds for one check; an emulated machine is slow
+-define(NIFS, [crypto, asn1, nif]).
 
-%% @doc Runs all checks. Takes a few seconds.
+%% @doc Runs all checks. The application need not be started.
 -spec examine() -> report().
 examine() ->
-    Facts = facts(),
-    Checks = [check(erlang, run(erlang, [])), check(crypto, run(crypto, [])),
-              nif(signal_port_backend:installed()), check(port, run(port, configured()))],
-    #{facts => Facts, checks => Checks, advice => advice(Facts, Checks)}.
+    Facts = signal_port_machine:facts(),
+    Installed = signal_port_backend:installed(),
+    Checks = [check(erlang), check(crypto), check(asn1), nif(Installed), port()],
+    Causes = causes(Installed, found(nif, Checks)),
+    #{facts => Facts, checks => Checks, causes => Causes,
+      advice => advice(Facts, Checks, Causes) ++ about_python(found(port, Checks))}.
 
-%% @doc Returns whether the port works on this machine.
+%% @doc Returns whether calls can be answered on this machine.
 -spec is_well(report()) -> boolean().
 is_well(#{checks := Checks}) ->
-    result(port, Checks) =:= passed.
+    has_passed(port, Checks).
 
-%% @doc Examines, prints and halts: with status 0 if the port works, else with 1.
+%% @doc Examines, prints the report and halts: with status 0 if calls can be answered, else 1.
 -spec main() -> no_return().
 main() ->
     Report = examine(),
@@ -35,102 +49,138 @@ main() ->
 
 %% --- The checks ---
 
-run(Probe, Args) ->
-    signal_port_child_vm:run(signal_port_probe, Probe, Args, ?TIMEOUT).
+check(Check) ->
+    check(Check, signal_port_child_vm:run(signal_port_probe, Check, [], ?TIMEOUT)).
 
-%% The child gets the options of this VM, so that the port is tried as configured.
-configured() ->
-    _ = application:load(signal_port),
-    lists:append([["-signal_port", atom_to_list(Name), signal_port_sentence:format("~tw", [Value])]
-                  || {Name, Value} <- application:get_all_env(signal_port),
-                     Name =/= included_applications]).
+check(Check, {returned, {Result, Seen}}) ->
+    #{check => Check, result => Result, crashed => false, seen => Seen};
+check(Check, Outcome) ->
+    #{check => Check, result => failed, crashed => signal_port_child_vm:is_crash(Outcome),
+      seen => signal_port_child_vm:describe(Outcome)}.
 
 nif(none) ->
     check(nif, {returned, {absent, "not on the code path"}});
 nif(drop_in) ->
-    check(nif, {returned, {absent, "the one on the code path is the drop-in, which has no NIF"}});
+    Seen = "the one on the code path is the drop-in, which has no NIF",
+    check(nif, {returned, {absent, Seen}});
 nif({nif, Ebins}) ->
-    case run(nif, ["-pa" | Ebins]) of
+    case signal_port_child_vm:run(signal_port_probe, nif, ["-pa" | Ebins], ?TIMEOUT) of
         {returned, {healthy, _}} -> check(nif, {returned, {passed, "loaded, and passed its test"}});
         {returned, {sick, What}} -> check(nif, {returned, {failed, What}});
-        Other -> check(nif, Other)
+        Outcome -> check(nif, Outcome)
     end.
 
-check(Check, {returned, {Result, Seen}}) ->
-    #{check => Check, result => Result, seen => Seen};
-check(Check, Outcome) ->
-    #{check => Check, result => failed, seen => signal_port_child_vm:describe(Outcome)}.
+%% The child VM gets the options of this one.
+port() ->
+    _ = application:load(signal_port),
+    Options = [{Name, Value} || {Name, Value} <- application:get_all_env(signal_port),
+                                Name =/= included_applications],
+    Args = [["-signal_port", atom_to_list(Name), signal_port_sentence:format("~tw", [Value])]
+            || {Name, Value} <- Options],
+    Outcome = signal_port_child_vm:run(signal_port_probe, port, lists:append(Args), ?TIMEOUT),
+    check(port, Outcome).
 
-result(Check, Checks) ->
-    hd([Result || #{check := Found, result := Result} <- Checks, Found =:= Check]).
+causes({nif, Ebins}, #{result := failed}) -> signal_port_autopsy:causes(Ebins);
+causes(_, _) -> [].
 
-seen(Check, Checks) ->
-    hd([Seen || #{check := Found, seen := Seen} <- Checks, Found =:= Check]).
+%% What makes this Python slow. One that cannot answer has said so in the check.
+about_python(#{result := passed}) -> signal_port_python:run(["doctor", "--advice"]);
+about_python(_) -> [].
 
-facts() ->
-    Architecture = erlang:system_info(system_architecture),
-    #{architecture => Architecture,
-      arm64 => lists:prefix("aarch64", Architecture) orelse lists:prefix("arm64", Architecture),
-      otp => erlang:system_info(otp_release),
-      jit => erlang:system_info(emu_flavor) =:= jit,
-      nix => lists:prefix("/nix/store/", code:root_dir())
-             orelse filelib:is_regular("/etc/NIXOS")}.
+%% --- What it means, and what to do ---
 
-%% --- Advice ---
+%% @doc Returns what to do, in the order of what was found.
+-spec advice(signal_port_machine:facts(), [check()], Causes :: [string()]) -> [string()].
+advice(Facts, Checks, Causes) ->
+    Verdict = case found(erlang, Checks) of
+        #{result := failed} ->
+            ["Erlang itself does not run in a child VM: the emulator or the JIT is the cause."];
+        _ ->
+            verdict([Check || Check <- ?NIFS, is_crashed(Check, Checks)], Checks)
+    end,
+    Verdict ++ about_nif(found(nif, Checks), Causes) ++ known(Facts, Checks) ++ about_port(Checks).
 
-%% @doc Returns what to do, the best first.
--spec advice(Facts :: map(), [check()]) -> [string()].
-advice(Facts, Checks) ->
-    [Erlang, Crypto, Nif, Port] = [result(Check, Checks) || Check <- [erlang, crypto, nif, port]],
-    case {Erlang, Crypto, Nif, Port} of
-        {failed, _, _, _} ->
-            ["Erlang itself does not run in a child VM: install another build of OTP, then run "
-             "the doctor again."];
-        {_, failed, _, passed} ->
-            ["OTP's own NIF, crypto, does not work on this machine. signal_port works: set "
-             "backend to auto or port. Programs that need crypto or ssl in the same VM will fail."
-             | workarounds(Facts)];
-        {_, failed, _, failed} ->
-            ["OTP's own NIF, crypto, does not work on this machine, and the port does not work "
-             "yet. Fix the port first: " ++ seen(port, Checks) | workarounds(Facts)];
-        {_, _, failed, passed} ->
-            ["libsignal_protocol_nif failed its test. signal_port works: with backend auto, calls "
-             "use the port. To use the NIF again, rebuild it for this machine."];
-        {_, _, _, failed} ->
-            ["The port does not work: " ++ seen(port, Checks)];
-        {_, _, passed, passed} ->
-            ["All is well. With backend auto, calls use the NIF; on ARM64 they use the port."];
-        {_, _, absent, passed} ->
-            ["All is well. Calls use the port."]
+%% Only two unrelated NIFs that crash accuse the machine.
+verdict([], _Checks) ->
+    [];
+verdict([Only], Checks) ->
+    case [title(Check) || Check <- ?NIFS, Check =/= Only, has_passed(Check, Checks)] of
+        [] ->
+            [title(Only) ++ " crashes. No other NIF passed here, so this alone does not tell "
+             "whether the library or the machine is the cause."];
+        Passed ->
+            [title(Only) ++ " crashes, but " ++ lists:append(lists:join(" and ", Passed))
+             ++ " passed: the cause is this library, not the machine."]
+    end;
+verdict(Crashed, _Checks) ->
+    Titles = lists:join(" and ", [title(Check) || Check <- Crashed]),
+    [lists:append(Titles) ++ " crash, and they are unrelated: this machine or this build of OTP is "
+     "the cause. Try another build of OTP."].
+
+about_nif(#{result := failed}, [_ | _] = Causes) ->
+    ["libsignal_protocol_nif: " ++ Cause || Cause <- Causes];
+about_nif(#{result := failed, crashed := false, seen := Seen}, []) ->
+    ["libsignal_protocol_nif is not fit for use: " ++ Seen ++ ". Build it again for this machine."];
+about_nif(#{result := failed, crashed := true}, []) ->
+    ["Nothing in the file of libsignal_protocol_nif explains the crash."];
+about_nif(_, _) ->
+    [].
+
+known(Facts, Checks) ->
+    Crashed = [Check || Check <- [erlang | ?NIFS], is_crashed(Check, Checks)],
+    Refused = [Check || #{check := crypto, result := failed, crashed := false} = Check <- Checks],
+    lists:append([signal_port_known_crash:describe(Kind, Facts)
+                  || {Kind, [_ | _]} <- [{crash, Crashed}, {error, Refused}]]).
+
+about_port(Checks) ->
+    case {found(port, Checks), [Check || #{result := failed} = Check <- Checks]} of
+        {#{result := failed, seen := Seen}, _} -> ["The port does not work: " ++ Seen];
+        {_, [_ | _]} -> ["The port works: use it with the option backend auto or port."];
+        {_, []} -> [well(found(nif, Checks))]
     end.
 
-%% What can help a VM in which OTP's own NIFs do not work.
-workarounds(#{jit := true} = Facts) ->
-    ["Or run OTP without its JIT: build it with --disable-jit, or start `erl -emu_flavor emu' if "
-     "that emulator is installed. Then run the doctor again." | workarounds(Facts#{jit := false})];
-workarounds(#{nix := true} = Facts) ->
-    ["Or use another OTP from nixpkgs (beam.interpreters), one release older or newer."
-     | workarounds(Facts#{nix := false})];
-workarounds(#{nix := false, otp := Release, arm64 := true}) ->
-    ["Or use another OTP than " ++ Release ++ ".", "Or run on amd64."];
-workarounds(#{otp := Release}) ->
-    ["Or use another OTP than " ++ Release ++ "."].
+well(#{result := passed}) ->
+    "All is well. With backend auto, calls use the NIF; on ARM64 they use the port, and the NIF "
+    "only with backend probe.";
+well(_) ->
+    "All is well. Calls use the port.".
+
+found(Check, Checks) ->
+    hd([Found || #{check := Name} = Found <- Checks, Name =:= Check]).
+
+has_passed(Check, Checks) ->
+    maps:get(result, found(Check, Checks)) =:= passed.
+
+is_crashed(Check, Checks) ->
+    maps:get(crashed, found(Check, Checks)).
 
 %% --- For a person ---
 
-%% @doc Prints the report as a table.
+%% @doc Prints a report as a table.
 -spec print(report()) -> ok.
 print(#{facts := Facts, checks := Checks, advice := Advice}) ->
-    #{architecture := Architecture, otp := Release, jit := Jit, nix := Nix} = Facts,
-    io:format("Erlang/OTP ~s, ~s, ~s~s~n~n",
-              [Release, Architecture, case Jit of true -> "JIT"; false -> "no JIT" end,
-               case Nix of true -> ", Nix"; false -> "" end]),
+    io:format("~ts~n~n", [lists:join(", ", machine(Facts))]),
     [io:format("  ~-28s ~-7s ~ts~n", [title(Check), Result, Seen])
      || #{check := Check, result := Result, seen := Seen} <- Checks],
     io:nl(),
-    lists:foreach(fun(Line) -> io:format("~ts~n", [Line]) end, Advice).
+    [io:format("~ts~n", [Line]) || Line <- Advice],
+    ok.
+
+machine(#{architecture := Architecture, otp := Release} = Facts) ->
+    ["Erlang/OTP " ++ Release, Architecture
+     | [What || {Key, Value, What} <- traits(), maps:get(Key, Facts, undefined) =:= Value]].
+
+traits() ->
+    [{jit_memory, double, "JIT"},
+     {jit_memory, single, "JIT with single-mapped memory"},
+     {jit, false, "no JIT"},
+     {emulated, true, "emulated by qemu-user"},
+     {libc, musl, "musl"},
+     {nix, true, "Nix"},
+     {android, true, "Android"}].
 
 title(erlang) -> "Erlang";
-title(crypto) -> "OTP's crypto, a NIF";
+title(crypto) -> "OTP's crypto";
+title(asn1) -> "OTP's asn1rt_nif";
 title(nif) -> "libsignal_protocol_nif";
 title(port) -> "the port".

@@ -1,10 +1,10 @@
-%% @private What a child VM runs to test one thing: this Erlang, OTP's `crypto', the NIF, the port.
+%% @private What a child VM runs to test one thing: this Erlang, two NIFs of OTP, the NIF, the port.
 %%
 %% Each probe can crash or hang its VM. So it is called through `signal_port_child_vm' and never in
-%% the VM of the application. This module is the only one that loads `crypto' or the NIF.
+%% the VM of the application. This module is the only one that loads a NIF.
 -module(signal_port_probe).
 
--export([erlang/0, crypto/0, nif/0, port/0]).
+-export([erlang/0, crypto/0, asn1/0, nif/0, port/0]).
 
 -define(MODULES, [libsignal_protocol_nif, signal_nif]).
 -define(VERSION, "0.3").
@@ -20,14 +20,25 @@ erlang() ->
 %% @doc Loads OTP's `crypto' and calls it.
 -spec crypto() -> {passed | failed | absent, Seen :: string()}.
 crypto() ->
-    case {code:which(crypto), code:ensure_loaded(crypto)} of
+    nif_of_otp(crypto, strong_rand_bytes, [16], fun(Random) -> byte_size(Random) =:= 16 end).
+
+%% @doc Loads a NIF of OTP that has nothing in common with `crypto', and calls it.
+-spec asn1() -> {passed | failed | absent, Seen :: string()}.
+asn1() ->
+    nif_of_otp(asn1rt_nif, decode_ber_tlv, [<<2, 1, 5>>],
+               fun(Decoded) -> Decoded =:= {{2, <<5>>}, <<>>} end).
+
+nif_of_otp(Module, Function, Args, IsRight) ->
+    case {code:which(Module), code:ensure_loaded(Module)} of
         {non_existing, _} ->
-            {absent, "this Erlang has no crypto application"};
-        {_, {module, crypto}} ->
-            Random = apply(crypto, strong_rand_bytes, [16]),
-            {passed, sentence("loaded, returned ~b random bytes", [byte_size(Random)])};
+            {absent, sentence("this Erlang has no ~s", [Module])};
+        {_, {module, Module}} ->
+            case IsRight(apply(Module, Function, Args)) of
+                true -> {passed, "loaded, and answered well"};
+                false -> {failed, "loaded, and gave a wrong answer"}
+            end;
         {_, {error, Reason}} ->
-            {failed, sentence("crypto cannot be loaded (~tp)", [Reason])}
+            {failed, sentence("~s cannot be loaded (~tp)", [Module, Reason])}
     end.
 
 %% --- The port ---

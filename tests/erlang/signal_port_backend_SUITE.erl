@@ -8,7 +8,8 @@
 -define(CHILD_TIMEOUT, 15_000).
 
 all() ->
-    [{group, decision}, {group, child}, {group, auto}, {group, nif}, {group, port}].
+    [{group, decision}, {group, child}, {group, auto}, {group, probe}, {group, nif},
+     {group, port}].
 
 groups() ->
     [{decision, [decision_follows_the_table, empty_code_path_is_none, drop_in_is_recognized,
@@ -22,6 +23,7 @@ groups() ->
              nif_of_another_release_is_not_used, nif_without_a_module_is_not_used,
              port_is_used_without_nif, port_is_used_with_drop_in, missing_nif_is_not_logged,
              healthy_nif_is_used, printing_nif_is_used, nif_without_app_file_is_used]},
+     {probe, [probed_nif_is_used, null_terminated_nif_is_explained]},
      {nif, [healthy_nif_answers, healthy_nif_starts_no_worker, healthy_nif_is_not_logged,
             worker_handles_what_the_nif_lacks, worker_handles_static_sessions,
             nif_holds_a_conversation, workers_end_with_the_application, crashing_nif_is_reported,
@@ -94,6 +96,12 @@ table() ->
      {Arm ++ Other, nif, [Nif], [Sick],
       {error, "signal_port's option backend is nif, but the NIF gave a wrong answer in a child VM: "
               "set backend to auto or port"}},
+     {Arm ++ Other, probe, [none], AllOutcomes, {port, "there is no NIF on the code path"}},
+     {Arm ++ Other, probe, [drop_in], AllOutcomes,
+      {port, "the libsignal_protocol_nif on the code path is the drop-in"}},
+     {Arm ++ Other, probe, [Nif], [unknown], probe},
+     {Arm ++ Other, probe, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
+     {Arm ++ Other, probe, [Nif], [Sick], {port, "the NIF gave a wrong answer in a child VM"}},
      {Other, auto, [none], AllOutcomes, {port, "there is no NIF on the code path"}},
      {Other, auto, [drop_in], AllOutcomes,
       {port, "the libsignal_protocol_nif on the code path is the drop-in"}},
@@ -101,7 +109,8 @@ table() ->
      {Other, auto, [Nif], [Healthy], {nif, "the NIF passed its test in a child VM"}},
      {Other, auto, [Nif], [Sick], {port, "the NIF gave a wrong answer in a child VM"}}
      | [{[Architecture], auto, AllInstalled, AllOutcomes,
-         {port, "the port is the default on " ++ hd(string:split(Architecture, "-"))}}
+         {port, "the port is the default on " ++ hd(string:split(Architecture, "-"))
+                ++ "; the option {backend, probe} lets a child VM try the NIF first"}}
         || Architecture <- Arm]].
 
 %% --- What is installed ---
@@ -153,6 +162,20 @@ crashing_nif_is_logged_once(Config) ->
     {ok, _} = signal_port:sha256(<<"abc">>),
     ["signal_port: calls use the port, because loading the NIF killed a child VM by signal 11 "
      "(SIGSEGV); rebuild the NIF, or set signal_port's option backend to port"] = warnings().
+
+probed_nif_is_used(Config) ->
+    _ = signal_port_nifs:healthy(Config),
+    ok = signal_port_stage:start([{backend, probe}]),
+    #{backend := nif, reason := "the NIF passed its test in a child VM"} = signal_port:info().
+
+null_terminated_nif_is_explained(Config) ->
+    _ = signal_port_nifs:null_terminated(Config),
+    ok = signal_port_stage:start([{backend, probe}]),
+    #{backend := port, reason := Reason} = signal_port:info(),
+    "loading the NIF killed a child VM by signal 11 (SIGSEGV); sick_nif.so: null_entry" ++ _ =
+        Reason,
+    [Warning] = warnings(),
+    true = string:find(Warning, Reason) =/= nomatch.
 
 crashing_nif_is_tried_in_a_child(Config) ->
     Folder = signal_port_nifs:crashing(Config),

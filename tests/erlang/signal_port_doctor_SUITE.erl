@@ -4,8 +4,9 @@
 -compile([export_all, nowarn_export_all]).
 
 -define(TIMEOUT, 120_000).  % milliseconds; an examination starts several VMs
--define(HEALTHY_NIF, "With backend auto, calls use the NIF; on ARM64 they use the port.").
--define(SICK_CRYPTO, "OTP's own NIF, crypto, does not work on this machine").
+-define(NIF_IS_SICK, "libsignal_protocol_nif crashes, but OTP's crypto and OTP's asn1rt_nif "
+                     "passed: the cause is this library, not the machine.").
+-define(PORT_WORKS, "The port works: use it with the option backend auto or port.").
 
 all() ->
     [{group, healthy}, {group, sick}, {group, port}, {group, advice}, {group, output}].
@@ -13,12 +14,14 @@ all() ->
 groups() ->
     [{healthy, [this_machine_is_well, facts_match_this_vm, missing_nif_is_absent, drop_in_is_absent,
                 healthy_nif_passes, asking_vm_loads_no_crypto, running_application_is_not_touched]},
-     {sick, [crashing_nif_fails, asking_vm_survives_crashing_nif, lying_nif_fails,
-             crashing_crypto_fails, unloadable_crypto_fails]},
+     {sick, [null_terminated_nif_is_found_out, crashing_nif_fails,
+             asking_vm_survives_crashing_nif, lying_nif_fails, crashing_crypto_fails,
+             crashing_crypto_and_nif_accuse_the_machine, unloadable_crypto_fails]},
      {port, [missing_python_fails, unfit_python_fails, wrong_option_fails, lying_worker_fails,
              lying_worker_is_described, options_of_any_type_are_passed]},
-     {advice, [advice_follows_the_table, every_finding_has_advice, workarounds_fit_the_machine,
-               machine_is_well_if_the_port_passes]},
+     {advice, [advice_follows_the_table, every_finding_has_advice,
+               machine_is_accused_by_two_crashes_only, causes_stand_behind_the_verdict,
+               known_crashes_fit_the_machine, machine_is_well_if_the_port_passes]},
      {output, [each_check_is_a_row, machine_and_advice_are_printed, healthy_machine_exits_with_0,
                sick_machine_exits_with_1, main_uses_the_configuration]}].
 
@@ -33,9 +36,10 @@ end_per_testcase(_, Config) ->
 
 this_machine_is_well(_) ->
     #{checks := [#{check := erlang, result := passed}, #{check := crypto, result := Crypto},
-                 #{check := nif}, #{check := port, result := passed, seen := Seen}],
-      advice := [Advice]} = examine(),
-    true = lists:member(Crypto, [passed, absent]),
+                 #{check := asn1, result := Asn1}, #{check := nif},
+                 #{check := port, result := passed, seen := Seen}],
+      causes := [], advice := [Advice | _]} = examine(),
+    [true, true] = [lists:member(Result, [passed, absent]) || Result <- [Crypto, Asn1]],
     "first answer after " ++ _ = Seen,
     [true = string:find(Seen, Version) =/= nomatch
      || Version <- ["Python 3.", "cryptography ", "OpenSSL "]],
@@ -57,12 +61,20 @@ drop_in_is_absent(Config) ->
 
 %% --- A sick NIF, and a healthy one ---
 
+null_terminated_nif_is_found_out(Config) ->
+    _ = signal_port_nifs:null_terminated(Config),
+    #{causes := [Cause], advice := [?NIF_IS_SICK, Advice, ?PORT_WORKS | _]} = Report = examine(),
+    {failed, "killed a child VM by signal 11 (SIGSEGV)"} = found(nif, Report),
+    "sick_nif.so: null_entry, crash: " ++ _ = Cause,
+    "libsignal_protocol_nif: " ++ Cause = Advice.
+
 crashing_nif_fails(Config) ->
     _ = signal_port_nifs:crashing(Config),
     Report = examine(),
     {failed, "killed a child VM by signal 11 (SIGSEGV)"} = found(nif, Report),
     {passed, _} = found(port, Report),
-    #{advice := ["libsignal_protocol_nif failed its test." ++ _]} = Report.
+    #{advice := [?NIF_IS_SICK, "Nothing in the file of libsignal_protocol_nif explains" ++ _
+                 | _]} = Report.
 
 asking_vm_survives_crashing_nif(Config) ->
     Folder = signal_port_nifs:crashing(Config),
@@ -78,23 +90,33 @@ healthy_nif_passes(Config) ->
     _ = signal_port_nifs:healthy(Config),
     Report = examine(),
     {passed, "loaded, and passed its test"} = found(nif, Report),
-    #{advice := ["All is well. " ++ ?HEALTHY_NIF]} = Report.
+    #{advice := ["All is well. With backend auto, calls use the NIF" ++ _ | _]} = Report.
 
 %% --- A sick crypto ---
 
 crashing_crypto_fails(Config) ->
-    crypto(Config, ["load() -> os:cmd(\"kill -s SEGV \" ++ os:getpid()), "
-                    "receive after infinity -> ok end"]),
+    crypto(Config, segmentation_fault()),
     Report = examine(),
     {failed, "killed a child VM by signal 11 (SIGSEGV)"} = found(crypto, Report),
     {passed, _} = found(port, Report),
-    #{advice := [?SICK_CRYPTO ". signal_port works" ++ _ | _]} = Report.
+    #{advice := ["OTP's crypto crashes, but OTP's asn1rt_nif passed: the cause is this library" ++ _
+                 | _]} = Report.
+
+crashing_crypto_and_nif_accuse_the_machine(Config) ->
+    Folder = signal_port_nifs:crashing(Config),
+    crypto([{folder, Folder} | Config], segmentation_fault()),
+    #{advice := ["OTP's crypto and libsignal_protocol_nif crash, and they are unrelated: this "
+                 "machine or this build of OTP" ++ _ | _]} = examine().
+
+segmentation_fault() ->
+    ["load() -> os:cmd(\"kill -s SEGV \" ++ os:getpid()), receive after infinity -> ok end"].
 
 unloadable_crypto_fails(Config) ->
     crypto(Config, ["load() -> {error, {load_failed, \"no\"}}"]),
     Report = examine(),
     {failed, "crypto cannot be loaded (on_load_failure)"} = found(crypto, Report),
-    {passed, _} = found(port, Report).
+    {passed, _} = found(port, Report),
+    #{advice := ["Known: OTP's crypto does not load: an error and no crash." ++ _ | _]} = Report.
 
 %% Puts a crypto module first on the code path of the children only.
 crypto(Config, Load) ->
@@ -169,34 +191,38 @@ running_application_is_not_touched(_) ->
 
 %% --- Advice ---
 
-%% The first advice, by the results of Erlang, crypto, the NIF and the port.
+%% The first advice, by the results of Erlang, crypto, asn1, the NIF and the port.
 advice_follows_the_table(_) ->
     [] = [{Results, Advice} || {Results, Expected} <- table(), Advice <- [hd(advice(Results))],
                                not lists:prefix(Expected, Advice)].
 
 table() ->
-    [{{failed, failed, failed, failed}, "Erlang itself does not run in a child VM"},
-     {{failed, passed, passed, passed}, "Erlang itself does not run in a child VM"},
-     {{passed, failed, failed, passed}, ?SICK_CRYPTO ". signal_port works"},
-     {{passed, failed, absent, passed}, ?SICK_CRYPTO ". signal_port works"},
-     {{passed, failed, passed, passed}, ?SICK_CRYPTO ". signal_port works"},
-     {{passed, failed, failed, failed},
-      ?SICK_CRYPTO ", and the port does not work yet. Fix the port first: seen of port"},
-     {{passed, failed, absent, failed}, ?SICK_CRYPTO ", and the port does not work yet."},
-     {{passed, passed, failed, passed}, "libsignal_protocol_nif failed its test."},
-     {{passed, absent, failed, passed}, "libsignal_protocol_nif failed its test."},
-     {{passed, passed, failed, failed}, "The port does not work: seen of port"},
-     {{passed, passed, passed, failed}, "The port does not work: seen of port"},
-     {{passed, absent, absent, failed}, "The port does not work: seen of port"},
-     {{passed, passed, passed, passed}, "All is well. " ?HEALTHY_NIF},
-     {{passed, passed, absent, passed}, "All is well. Calls use the port."},
-     {{passed, absent, absent, passed}, "All is well. Calls use the port."}].
+    [{{crashed, crashed, crashed, crashed, failed}, "Erlang itself does not run in a child VM"},
+     {{failed, passed, passed, passed, passed}, "Erlang itself does not run in a child VM"},
+     {{passed, crashed, crashed, absent, passed},
+      "OTP's crypto and OTP's asn1rt_nif crash, and they are unrelated: this machine or this "
+      "build of OTP is the cause."},
+     {{passed, passed, absent, crashed, passed},
+      "libsignal_protocol_nif crashes, but OTP's crypto passed: the cause is this library"},
+     {{passed, crashed, passed, absent, passed},
+      "OTP's crypto crashes, but OTP's asn1rt_nif passed: the cause is this library"},
+     {{passed, absent, absent, crashed, passed},
+      "libsignal_protocol_nif crashes. No other NIF passed here, so this alone does not tell"},
+     {{passed, passed, passed, failed, passed},
+      "libsignal_protocol_nif is not fit for use: seen of nif. Build it again"},
+     {{passed, failed, passed, absent, passed}, "Known: OTP's crypto does not load"},
+     {{passed, passed, passed, passed, failed}, "The port does not work: seen of port"},
+     {{passed, absent, absent, absent, failed}, "The port does not work: seen of port"},
+     {{passed, passed, passed, passed, passed}, "All is well. With backend auto, calls use the"},
+     {{passed, passed, absent, absent, passed}, "All is well. Calls use the port."}].
 
 every_finding_has_advice(_) ->
-    [true = is_advice(advice({Erlang, Crypto, Nif, Port}, facts(Jit, Nix, Arm)))
-     || Erlang <- [passed, failed], Crypto <- [passed, failed, absent],
-        Nif <- [passed, failed, absent], Port <- [passed, failed],
-        Jit <- [true, false], Nix <- [true, false], Arm <- [true, false]].
+    [true = is_advice(advice(Results)) || Results <- every_finding()].
+
+every_finding() ->
+    All = [passed, failed, crashed, absent],
+    [{Erlang, Crypto, Asn1, Nif, Port} || Erlang <- [passed, crashed], Crypto <- All, Asn1 <- All,
+                                          Nif <- All, Port <- [passed, failed]].
 
 is_advice(Advice) ->
     Advice =/= [] andalso lists:all(fun is_sentence/1, Advice).
@@ -205,53 +231,62 @@ is_sentence(Line) ->
     io_lib:char_list(Line)
         andalso (lists:suffix(".", Line) orelse lists:suffix("seen of port", Line)).
 
-workarounds_fit_the_machine(_) ->
-    {NoJit, Last} = {"Or run OTP without its JIT", "Or use another OTP than 25."},
-    Found = {passed, failed, absent, passed},
-    [{Facts, Ways} = {Facts, [hd(string:split(Way, ":")) || Way <- tl(advice(Found, Facts))]}
-     || {Facts, Ways} <- [{facts(false, false, false), [Last]},
-                          {facts(false, false, true), [Last, "Or run on amd64."]},
-                          {facts(true, false, false), [NoJit, Last]},
-                          {facts(true, false, true), [NoJit, Last, "Or run on amd64."]}]].
+machine_is_accused_by_two_crashes_only(_) ->
+    Accuses = fun(Line) -> string:find(Line, "this machine or this build") =/= nomatch end,
+    [{Results, Accused} = {Results, lists:any(Accuses, advice(Results))}
+     || {Erlang, Crypto, Asn1, Nif, _} = Results <- every_finding(),
+        Accused <- [Erlang =:= passed
+                    andalso length([crashed || crashed <- [Crypto, Asn1, Nif]]) >= 2]].
 
-facts(Jit, Nix, Arm) ->
-    #{architecture => "aarch64-unknown-linux-gnu", otp => "25", jit => Jit, nix => Nix,
-      arm64 => Arm}.
+causes_stand_behind_the_verdict(_) ->
+    Checks = checks({passed, passed, passed, crashed, passed}),
+    [?NIF_IS_SICK, "libsignal_protocol_nif: first.", "libsignal_protocol_nif: second.",
+     ?PORT_WORKS] = signal_port_doctor:advice(facts(), Checks, ["first.", "second."]).
+
+known_crashes_fit_the_machine(_) ->
+    Emulated = (facts())#{arm64 => true, emulated => true, jit => true, version => [27, 1]},
+    Checks = checks({passed, crashed, crashed, absent, passed}),
+    Advice = signal_port_doctor:advice(Emulated, Checks, []),
+    [_] = [Line || Line <- Advice, string:find(Line, "+JMsingle true") =/= nomatch],
+    [] = [Line || "Known" ++ _ = Line <- advice({passed, crashed, crashed, absent, passed})].
+
+facts() ->
+    #{architecture => "x86_64-pc-linux-gnu", arm64 => false, os => linux, distribution => "nixos",
+      libc => glibc, nix => true, android => false, emulated => false, otp => "25",
+      version => [25, 3, 2], jit => true, jit_memory => double, jiffy => ""}.
 
 advice(Results) ->
-    advice(Results, facts(false, false, false)).
+    signal_port_doctor:advice(facts(), checks(Results), []).
 
-advice(Results, Facts) ->
-    signal_port_doctor:advice(Facts, checks(Results)).
-
-checks({Erlang, Crypto, Nif, Port}) ->
-    [#{check => Check, result => Result, seen => "seen of " ++ atom_to_list(Check)}
-     || {Check, Result} <- [{erlang, Erlang}, {crypto, Crypto}, {nif, Nif}, {port, Port}]].
+checks({Erlang, Crypto, Asn1, Nif, Port}) ->
+    [#{check => Check, crashed => Result =:= crashed, seen => "seen of " ++ atom_to_list(Check),
+       result => case Result of crashed -> failed; _ -> Result end}
+     || {Check, Result} <- [{erlang, Erlang}, {crypto, Crypto}, {asn1, Asn1}, {nif, Nif},
+                            {port, Port}]].
 
 machine_is_well_if_the_port_passes(_) ->
-    [Port = is_well({passed, Other, Other, Result})
+    [Port = is_well({passed, Other, Other, Other, Result})
      || Other <- [passed, failed, absent], {Result, Port} <- [{passed, true}, {failed, false}]].
 
 is_well(Results) ->
     signal_port_doctor:is_well(report(Results)).
 
 report(Results) ->
-    Facts = facts(true, true, true),
-    #{facts => Facts, checks => checks(Results), advice => advice(Results, Facts)}.
+    #{facts => facts(), checks => checks(Results), causes => [], advice => advice(Results)}.
 
 %% --- For a person ---
 
 each_check_is_a_row(_) ->
-    Lines = printed(report({passed, failed, absent, passed})),
+    Lines = printed(report({passed, crashed, passed, absent, passed})),
     [[_] = [Line || Line <- Lines, re:run(Line, Row) =/= nomatch]
-     || Row <- ["^  Erlang +passed +seen of erlang$",
-                "^  OTP's crypto, a NIF +failed +seen of crypto$",
+     || Row <- ["^  Erlang +passed +seen of erlang$", "^  OTP's crypto +failed +seen of crypto$",
+                "^  OTP's asn1rt_nif +passed +seen of asn1$",
                 "^  libsignal_protocol_nif +absent +seen of nif$",
                 "^  the port +passed +seen of port$"]].
 
 machine_and_advice_are_printed(_) ->
-    #{advice := Advice} = Report = report({passed, failed, absent, passed}),
-    ["Erlang/OTP 25, aarch64-unknown-linux-gnu, JIT, Nix" | _] = Lines = printed(Report),
+    #{advice := Advice} = Report = report({passed, crashed, passed, absent, passed}),
+    ["Erlang/OTP 25, x86_64-pc-linux-gnu, JIT, Nix" | _] = Lines = printed(Report),
     [] = Advice -- Lines.
 
 printed(Report) ->

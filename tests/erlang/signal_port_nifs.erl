@@ -3,7 +3,8 @@
 -module(signal_port_nifs).
 
 -export([set_up/2, clean_up/1, unload/0]).
--export([crashing/1, hanging/1, healthy/1, lying/1, stand_in/2, stand_in/3, installed/2]).
+-export([crashing/1, null_terminated/1, hanging/1, healthy/1, lying/1]).
+-export([stand_in/2, stand_in/3, installed/2]).
 -export([operations/0, functions/3, over_the_port/1, module/3, app/2, was_loaded/1]).
 
 -define(NIF, libsignal_protocol_nif).
@@ -37,6 +38,10 @@ unload() ->
 %% @doc Installs a NIF that crashes when it is loaded. Returns its folder.
 crashing(Config) ->
     compiled(Config, "crashing", []).
+
+%% @doc Installs a NIF whose table of functions ends with an entry of NULLs.
+null_terminated(Config) ->
+    compiled(Config, "null_terminated", ["-DNULL_TERMINATED"]).
 
 %% @doc Installs a NIF that hangs when it is loaded.
 hanging(Config) ->

@@ -5,7 +5,7 @@ import sys
 import pytest
 from child import PACKAGE, code, python
 
-from signal_port import doctor, known_answers, primitives, version
+from signal_port import doctor, known_answers, primitives, python_build, version
 from signal_port.exit_status import UNFIT
 from signal_port.requirements import PACKAGES, missing_requirement, remedy
 
