@@ -82,7 +82,7 @@ def examine_package(module):
     """Return the version that a module states, else "", and what is wrong with it, or None."""
     from importlib import import_module
 
-    failure = "Python (%s) cannot import %s (%s)"
+    failure = "Python %d.%d (%%s) cannot import %%s (%%s)" % sys.version_info[:2]
     try:
         imported = import_module(module)
     except ImportError as error:

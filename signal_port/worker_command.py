@@ -7,6 +7,7 @@ by every start of a worker.
 
 import os
 import struct
+import sys
 
 from signal_port.exit_status import CRASHED, OK, PROTOCOL, UNFIT, USAGE, fail
 from signal_port.process import harden_process, take_streams
@@ -60,7 +61,8 @@ def run_worker(max_frame=None, busy_wait=0):
 
     try:
         worker = Worker(source, sink, MAX_FRAME if max_frame is None else max_frame, busy_wait)
-        worker.notify("ready", PROTOCOL_VERSION, dict(versions(), os_pid=os.getpid()))
+        notice = dict(versions(), executable=sys.executable, os_pid=os.getpid())
+        worker.notify("ready", PROTOCOL_VERSION, notice)
         worker.serve()
     except ProtocolError as error:
         return fail(str(error), PROTOCOL)

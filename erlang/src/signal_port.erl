@@ -77,8 +77,11 @@
 -opaque request_id() :: signal_port_async:id().
 %% An asynchronous call: the result of {@link send_request/2}.
 -type option() ::
-    {backend, auto | port | nif}
+    {backend, auto | probe | port | nif}
     | {python, auto | file:filename_all()}
+    | {command, none | [unicode:chardata()]}
+    | {socket, none | file:filename_all()}
+    | {start_without_worker, boolean()}
     | {pool_size, auto | pos_integer()}
     | {busy_wait, auto | non_neg_integer()}
     | {call_timeout, timeout()}
@@ -363,7 +366,8 @@ check_response(Message, RequestId) ->
 
 %% @doc Returns the state of the application: the backend and the reason for it, the versions of
 %% the Python side, and for each worker its state (`idle' before its first use, `starting',
-%% `ready', `waiting' for its next start), its OS process id, the calls answered and in flight, the
+%% `ready', `waiting' for its next start), its OS process id (if it is a child of this VM), its
+%% versions with the path of its Python (`executable'), the calls answered and in flight, the
 %% restarts, and why the last worker ended. Exits with `noproc' if the application is not running.
 -spec info() ->
     #{backend := port | nif,
@@ -372,9 +376,9 @@ check_response(Message, RequestId) ->
       totals := #{calls := non_neg_integer(), in_flight := integer(),
                   restarts := non_neg_integer()},
       workers := [#{state := idle | starting | ready | waiting,
-                    os_pid := pos_integer() | undefined, calls := non_neg_integer(),
-                    in_flight := integer(), restarts := non_neg_integer(),
-                    last_reason := string() | undefined}]}.
+                    os_pid := pos_integer() | undefined, versions := #{atom() => binary()},
+                    calls := non_neg_integer(), in_flight := integer(),
+                    restarts := non_neg_integer(), last_reason := string() | undefined}]}.
 info() ->
     {{Backend, Reason}, Versions, Workers} = signal_port_pool:info(),
     Totals = maps:from_list([{Key, lists:sum([maps:get(Key, Worker) || Worker <- Workers])}

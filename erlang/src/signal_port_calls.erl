@@ -1,6 +1,6 @@
-%% @private The calls of one worker: those that wait, and those that its OS process has.
+%% @private The calls of one worker: those that wait, and those that its program has.
 %%
-%% An OS process gets only as many calls as keep it busy. The others wait here, where they are
+%% A program gets only as many calls as keep it busy. The others wait here, where they are
 %% dropped if their callers give up. Otherwise a burst of calls with short timeouts would keep the
 %% worker late for ever.
 %%
@@ -11,7 +11,7 @@
 -export([new/1, add/5, drop_expired/1, take/1, reply/2, oldest_and_others/1]).
 -export_type([calls/0]).
 
--define(WINDOW, 64).  % calls that the OS process gets before it replies
+-define(WINDOW, 64).  % calls that the program gets before it replies
 
 -type alias() :: reference().
 -type request() :: signal_port_secret:hidden(signal_port_codec:request()).
@@ -21,7 +21,8 @@
     latest = 0 :: non_neg_integer(),              % highest number of a call that arrived
     waiting = queue:new() ::                      % oldest first
         queue:queue({alias(), signal_port_deadline:deadline(), request()}),
-    open = queue:new() :: queue:queue(alias()),   % calls that the OS process has, oldest first
+    open = queue:new() :: queue:queue(alias()),   % calls that the program has, oldest first
+    pending = 0 :: non_neg_integer(),             % waiting and open
     next = 0 :: non_neg_integer(),                % tag of the next request
     due = 0 :: non_neg_integer()                  % tag of the next reply
 }).
@@ -37,8 +38,8 @@ new(Counters) ->
     calls().
 add(Number, Alias, Deadline, Request, #calls{latest = Latest, waiting = Waiting} = Calls) ->
     count_missing(Number, Latest, Calls#calls.counters),
-    Calls#calls{waiting = queue:in({Alias, Deadline, Request}, Waiting),
-                latest = max(Number, Latest)}.
+    pending(1, Calls#calls{waiting = queue:in({Alias, Deadline, Request}, Waiting),
+                           latest = max(Number, Latest)}).
 
 %% A missing number belongs to a caller that was killed before it sent its call, or to a call that
 %% is late.
@@ -56,7 +57,7 @@ drop_expired(#calls{waiting = Waiting, counters = Counters} = Calls) ->
     case is_expired(queue:peek(Waiting)) of
         true ->
             signal_port_counters:add_dropped(Counters, 1),
-            drop_expired(Calls#calls{waiting = queue:drop(Waiting)});
+            drop_expired(pending(-1, Calls#calls{waiting = queue:drop(Waiting)}));
         false ->
             Calls
     end.
@@ -64,7 +65,7 @@ drop_expired(#calls{waiting = Waiting, counters = Counters} = Calls) ->
 is_expired({value, {_, Deadline, _}}) -> signal_port_deadline:has_passed(Deadline);
 is_expired(empty) -> false.
 
-%% @doc Moves calls into the window of the OS process. Returns their frames, oldest first.
+%% @doc Moves calls into the window of the program. Returns their frames, oldest first.
 -spec take(calls()) -> {[Frame :: iolist()], calls()}.
 take(Calls) ->
     take([], Calls).
@@ -91,10 +92,14 @@ reply(Frame, #calls{open = Open, due = Due} = Calls) ->
     case {queue:out(Open), signal_port_codec:reply(Due, Frame)} of
         {{{value, Alias}, Rest}, {ok, Answer}} ->
             signal_port_counters:add_answered(Calls#calls.counters),
-            {Alias, Answer, Calls#calls{open = Rest, due = Due + 1}};
+            {Alias, Answer, pending(-1, Calls#calls{open = Rest, due = Due + 1})};
         _ ->
             error
     end.
+
+pending(Change, #calls{pending = Pending, counters = Counters} = Calls) ->
+    signal_port_counters:set_pending(Counters, Pending + Change),
+    Calls#calls{pending = Pending + Change}.
 
 %% @doc Returns the caller of the oldest open call, if there is one, and all other callers.
 -spec oldest_and_others(calls()) -> {[alias()], [alias()]}.

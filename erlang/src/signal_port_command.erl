@@ -1,11 +1,11 @@
 %% @private The command of a worker's OS process: program, arguments and environment.
 -module(signal_port_command).
 
--export([make/1, environment/1]).
+-export([make/1, python_command/1, environment/1]).
 -export_type([command/0]).
 
 -type command() :: #{program := file:filename(), args := [string()],
-                     env := [{string(), string() | false}]}.
+                     env := [{string(), string() | false}], option := python | command}.
 
 %% What Python, its shims (pyenv, asdf, mise) and its libraries can need to start. All other
 %% variables are removed: the VM's environment can hold, for example, a database password.
@@ -23,22 +23,48 @@
 
 %% @doc Returns the command for a configuration.
 -spec make(signal_port_config:config()) -> {ok, command()} | {error, signal_port_reason:why()}.
+make(#{command := [Wanted | Args]} = Config) ->
+    Program = case filename:basename(Wanted) of
+        Wanted -> os:find_executable(Wanted);
+        _ -> filename:absname(Wanted)
+    end,
+    Env = limits(Config) ++ environment(os:env()),
+    runnable(Wanted, #{program => Program, args => Args, env => Env, option => command});
 make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
-    case python(Wanted) of
-        false ->
-            {error, no_python};
-        Python ->
-            case filelib:is_dir(Python) of
-                true -> {error, {cannot_run, Python, eisdir}};
-                false -> {ok, command(Python, MaxFrame, BusyWait)}
-            end
+    Arguments = ["worker", integer_to_list(MaxFrame), integer_to_list(BusyWait)],
+    case signal_port_interpreter:find(Wanted) of
+        {ok, Python} -> runnable(Wanted, signal_port(Python, Arguments));
+        {error, Why} -> {error, Why}
     end.
 
-command(Python, MaxFrame, BusyWait) ->
-    Package = filename:join([priv_dir(), "python", "signal_port"]),
-    Limits = [integer_to_list(MaxFrame), integer_to_list(BusyWait)],
-    #{program => Python, args => ["-I", "-B", Package, "worker" | Limits],
-      env => environment(os:env())}.
+%% A folder would pass the port's own test, since it is executable.
+runnable(Wanted, #{program := false, option := Option}) ->
+    {error, {cannot_run, Option, Wanted, enoent}};
+runnable(_Wanted, #{program := Program, option := Option} = Command) ->
+    case filelib:is_dir(Program) of
+        true -> {error, {cannot_run, Option, Program, eisdir}};
+        false -> {ok, Command}
+    end.
+
+%% @doc Returns the command that runs `signal-port' with arguments, by the Python of the option
+%% `python' in the application's environment.
+-spec python_command(Arguments :: [string()]) ->
+    {ok, command()} | {error, signal_port_reason:why()}.
+python_command(Arguments) ->
+    case signal_port_interpreter:find(application:get_env(signal_port, python, auto)) of
+        {ok, Python} -> {ok, signal_port(Python, Arguments)};
+        {error, Why} -> {error, Why}
+    end.
+
+signal_port(Python, Arguments) ->
+    Package = filename:join([signal_port_interpreter:priv_dir(), "python", "signal_port"]),
+    #{program => Python, args => ["-I", "-B", Package | Arguments], env => environment(os:env()),
+      option => python}.
+
+%% What the command line of Python's worker has as arguments (PROTOCOL.md).
+limits(#{max_frame := MaxFrame, busy_wait := BusyWait}) ->
+    [{"SIGNAL_PORT_MAX_FRAME", integer_to_list(MaxFrame)},
+     {"SIGNAL_PORT_BUSY_WAIT", integer_to_list(BusyWait)}].
 
 %% @doc Returns the changes to an environment. `false' removes a variable.
 -spec environment([{string(), string()}]) -> [{string(), string() | false}].
@@ -53,22 +79,3 @@ environment(Variables) ->
 is_kept(Name) ->
     lists:member(Name, ?KEPT)
         orelse lists:any(fun(Prefix) -> lists:prefix(Prefix, Name) end, ?KEPT_PREFIXES).
-
-%% The configured Python by its path or name; else that of the application's own virtual
-%% environment; else that of the system.
-python(auto) ->
-    Own = filename:join([priv_dir(), "venv", "bin", "python3"]),
-    case filelib:is_regular(Own) of
-        true -> Own;
-        false -> os:find_executable("python3")
-    end;
-python(Wanted) ->
-    case filename:basename(Wanted) of
-        Wanted -> os:find_executable(Wanted);
-        _ -> filename:absname(Wanted)
-    end.
-
-%% code:priv_dir/1 does not find an application in a folder of another name.
-priv_dir() ->
-    Ebin = filename:dirname(code:where_is_file("signal_port.app")),
-    filename:join(filename:dirname(Ebin), "priv").

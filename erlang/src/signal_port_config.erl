@@ -6,8 +6,11 @@
 -export_type([config/0]).
 
 -type config() :: #{
-    backend := auto | port | nif,
+    backend := auto | probe | port | nif,
     python := auto | file:filename(),
+    command := none | [string()],    % a program and its arguments
+    socket := none | file:filename(),
+    start_without_worker := boolean(),
     pool_size := pos_integer(),      % workers
     busy_wait := non_neg_integer(),  % microseconds
     call_timeout := timeout(),       % milliseconds, for all attempts of a call together
@@ -22,11 +25,20 @@
 -define(MAX_BUSY_WAIT, 10_000).      % microseconds
 -define(MIN_FRAME, 16 * 1024).       % bytes
 -define(MAX_FRAME, 16#7FFFFFFF).     % bytes; the most that a port accepts at once
+-define(MAX_SOCKET_PATH, 107).       % bytes; the system's limit
+
+%% At most one of these says what the workers are; the values are the defaults.
+-define(WORKERS, #{python => auto, command => none, socket => none}).
 
 %% A row for each option: name, default, check, and the check in words.
 options() ->
-    [{backend, auto, fun is_backend/1, "auto, port or nif"},
+    [{backend, auto, fun is_backend/1, "auto, probe, port or nif"},
      {python, auto, fun is_path/1, "auto or the path of a Python"},
+     {command, none, fun is_command/1,
+      "none or a list of a program and its arguments, each a string"},
+     {socket, none, fun is_socket/1,
+      "none or the path of a Unix domain socket, of at most 107 bytes"},
+     {start_without_worker, false, fun is_boolean/1, "true or false"},
      {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
      {busy_wait, auto, fun is_busy_wait/1, "auto or microseconds from 0 to 10000"},
      {call_timeout, 15_000, fun is_timeout/1, "milliseconds or infinity"},
@@ -42,7 +54,14 @@ check(Options) ->
     check(proplists:unfold(Own), options(), #{}).
 
 check([], [], Config) ->
-    {ok, Config};
+    case [atom_to_list(Name) || {Name, Default} <- maps:to_list(?WORKERS),
+                                maps:get(Name, Config) =/= Default] of
+        [One, Other | _] ->
+            invalid("signal_port's options ~s and ~s exclude each other: remove one of them",
+                    [One, Other]);
+        _ ->
+            {ok, Config}
+    end;
 check([Unknown | _], [], _Config) ->
     Name = case Unknown of {Key, _} -> Key; _ -> Unknown end,
     Known = lists:join(", ", [atom_to_list(Option) || {Option, _, _, _} <- options()]),
@@ -73,18 +92,37 @@ value(_Name, [_ | _], _Default, _IsValid) ->
 
 resolve(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
 resolve(busy_wait, auto) -> auto_busy_wait(erlang:system_info(schedulers_online));
-resolve(python, Path) when is_binary(Path) -> unicode:characters_to_list(Path);
+resolve(command, [_ | _] = Command) -> lists:map(fun as_string/1, Command);
+resolve(Name, Path) when is_binary(Path), (Name =:= python orelse Name =:= socket) ->
+    as_string(Path);
 resolve(_, Value) -> Value.
+
+as_string(Text) when is_binary(Text) -> unicode:characters_to_list(Text);
+as_string(Text) -> Text.
 
 %% On one core a worker that spins takes the time of its caller.
 auto_busy_wait(1) -> 0;
 auto_busy_wait(_) -> ?AUTO_BUSY_WAIT.
 
-is_backend(Value) -> lists:member(Value, [auto, port, nif]).
+is_backend(Value) -> lists:member(Value, [auto, probe, port, nif]).
 
 is_path(auto) -> true;
-is_path(Path) when is_binary(Path) -> Path =/= <<>>;
-is_path(Path) -> is_list(Path) andalso Path =/= [] andalso io_lib:char_list(Path).
+is_path(Path) -> is_string(Path) andalso Path =/= <<>> andalso Path =/= [].
+
+is_command(none) -> true;
+is_command([Program | Args]) -> is_path(Program) andalso are_strings(Args);
+is_command(_) -> false.
+
+are_strings([Arg | Args]) -> is_string(Arg) andalso are_strings(Args);
+are_strings(Args) -> Args =:= [].
+
+is_string(Text) when is_binary(Text) -> is_list(unicode:characters_to_list(Text));
+is_string(Text) -> is_list(Text) andalso io_lib:char_list(Text).
+
+is_socket(none) -> true;
+is_socket(Path) ->
+    Path =/= auto andalso is_path(Path)
+        andalso byte_size(unicode:characters_to_binary(Path)) =< ?MAX_SOCKET_PATH.
 
 is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 1, ?MAX_POOL_SIZE).
 

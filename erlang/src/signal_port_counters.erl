@@ -5,8 +5,8 @@
 %% between the two steps. Only the worker changes the other counters.
 -module(signal_port_counters).
 
--export([new/0, add_sent/1, add_taken/2, add_answered/1, add_dropped/2]).
--export([taken/1, answered/1, in_flight/1]).
+-export([new/0, add_sent/1, add_taken/2, add_answered/1, add_dropped/2, set_pending/2]).
+-export([taken/1, answered/1, pending/1, in_flight/1]).
 -export_type([counters/0]).
 
 -opaque counters() :: atomics:atomics_ref().
@@ -15,11 +15,12 @@
 -define(TAKEN, 2).     % calls written to the OS process
 -define(ANSWERED, 3).  % calls answered by the OS process
 -define(DROPPED, 4).   % calls whose callers gave up, or were killed, before the call was written
+-define(PENDING, 5).   % calls that arrived at the worker and are neither answered nor dropped
 
 %% @doc Returns counters that are all zero.
 -spec new() -> counters().
 new() ->
-    atomics:new(4, []).
+    atomics:new(5, []).
 
 %% @doc Counts a call that is about to be sent, and returns its number, from 1.
 -spec add_sent(counters()) -> Number :: pos_integer().
@@ -39,6 +40,11 @@ add_answered(Counters) ->
 add_dropped(Counters, Count) ->
     atomics:add(Counters, ?DROPPED, Count).
 
+%% @doc Sets how many calls the worker has.
+-spec set_pending(counters(), Count :: non_neg_integer()) -> ok.
+set_pending(Counters, Count) ->
+    atomics:put(Counters, ?PENDING, Count).
+
 %% @doc Returns how many calls were written to the OS process.
 -spec taken(counters()) -> non_neg_integer().
 taken(Counters) ->
@@ -48,6 +54,12 @@ taken(Counters) ->
 -spec answered(counters()) -> non_neg_integer().
 answered(Counters) ->
     atomics:get(Counters, ?ANSWERED).
+
+%% @doc Returns how many calls the worker has. Unlike in_flight/1 it counts no call that is on its
+%% way, or whose caller was killed before it sent the call.
+-spec pending(counters()) -> non_neg_integer().
+pending(Counters) ->
+    atomics:get(Counters, ?PENDING).
 
 %% @doc Returns how many calls were sent and are neither answered nor dropped. The counters are
 %% read one after the other, so the result can be off by the calls that end meanwhile.

@@ -7,7 +7,7 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([make_visible/0, worker_up/2, worker_down/4, unavailable/0, available/0, nif_not_used/1]).
+-export([make_visible/0, worker_up/3, worker_down/4, unavailable/0, available/0, nif_not_used/1]).
 -export([is_observed/0, observe/2]).
 
 -define(DOMAIN, #{domain => [signal_port]}).
@@ -21,12 +21,16 @@ make_visible() ->
     ok.
 
 %% @doc A worker is ready. After failed starts this is a notice.
--spec worker_up(OsPid :: pos_integer() | undefined, HasFailedBefore :: boolean()) -> ok.
-worker_up(OsPid, HasFailedBefore) ->
+-spec worker_up(OsPid :: pos_integer() | undefined, Versions :: #{atom() => binary()},
+                HasFailedBefore :: boolean()) -> ok.
+worker_up(OsPid, Versions, HasFailedBefore) ->
     Level = case HasFailedBefore of true -> notice; false -> info end,
-    ?LOG(Level, "signal_port: worker ready, OS process ~p", [OsPid], ?DOMAIN),
+    ?LOG(Level, "signal_port: worker ready, OS process ~p~ts", [OsPid, python(Versions)], ?DOMAIN),
     execute([signal_port, worker, up], #{system_time => erlang:system_time()},
             #{os_pid => OsPid}).
+
+python(#{python := Version, executable := Path}) -> [", Python ", Version, " (", Path, ")"];
+python(_) -> "".
 
 %% @doc A worker has ended or could not start. The sentence says why. The next one starts after the
 %% delay, in milliseconds.

@@ -47,14 +47,14 @@ info() ->
 %% --- gen_server ---
 
 -spec init(signal_port_config:config()) -> {ok, #state{}} | {stop, {shutdown, string()}}.
-init(#{pool_size := Size} = Config) ->
+init(#{pool_size := Size, start_without_worker := Optional} = Config) ->
     process_flag(sensitive, true),
     Slots = maps:from_list([{Index, signal_port_slot:new(Index)} || Index <- lists:seq(1, Size)]),
     State = #state{config = Config, slots = Slots},
     publish(State),
-    case {signal_port_table:choice(), signal_port_table:has_started()} of
+    case {signal_port_table:choice(), Optional orelse signal_port_table:has_started()} of
         {{nif, _}, _} -> {ok, State};         % workers start with the first call that needs one
-        {_, true} -> {ok, start_all(State)};  % a restart: the application stays up in any case
+        {_, true} -> {ok, start_all(State)};  % the application stays up in any case
         {_, false} -> first_start(start_all(State), [], Size)
     end.
 
@@ -68,7 +68,7 @@ first_start(State, Failed, Others) ->
             signal_port_table:put_started(),
             {ok, lists:foldl(fun handle/2, State, [Ready | Failed])};
         {'DOWN', _, process, Pid, Reason} = Down ->
-            case signal_port_reason:was_killed(Reason) andalso not has_failed(Pid, State) of
+            case signal_port_reason:is_transient(Reason) andalso not has_failed(Pid, State) of
                 true -> first_start(handle(Down, State), Failed, Others);
                 false -> first_start(State, [Down | Failed], Others - 1)
             end;

@@ -2,7 +2,7 @@
 %% cause, the sentence says how.
 -module(signal_port_reason).
 
--export([explain/1, status/1, was_killed/1]).
+-export([explain/1, status/1, is_transient/1]).
 -export_type([why/0]).
 
 -define(MAX_LENGTH, 1000).  % characters of a worker's own sentence
@@ -12,13 +12,17 @@
 
 -type why() ::
     no_python
-    | {cannot_run, file:filename(), file:posix()}
+    | {cannot_run, Option :: python | command, file:filename(), file:posix()}
+    | {broken_venv, Venv :: file:filename(), Python :: file:filename(), Why :: atom()}
+    | {cannot_connect, Socket :: file:filename(), file:posix() | timeout}
+    | {closed_at_start, Socket :: file:filename()}
     | {unfit, binary()}
     | {protocol, Theirs :: integer(), Ours :: integer()}
     | {not_ready, file:filename(), Milliseconds :: pos_integer()}
     | {ended, file:filename(), Status :: non_neg_integer()}
     | {exit_status, Status :: non_neg_integer()}
     | port_closed
+    | connection_closed
     | invalid_data
     | stalled
     | {watchdog, term()}.
@@ -29,9 +33,25 @@ explain({shutdown, Why}) ->
     explain(Why);
 explain(no_python) ->
     "no Python was found: install Python 3.10 or later, or set signal_port's option {python, Path}";
-explain({cannot_run, Path, Posix}) ->
+explain({cannot_run, _Option, _Path, Posix}) when Posix =:= emfile; Posix =:= enfile ->
+    "no worker can be started, because this VM has too many open files: raise its limit (ulimit "
+    "-n), or lower signal_port's option pool_size";
+explain({cannot_run, python, Path, Posix}) ->
     sentence("Python cannot be run (~ts: ~ts): set signal_port's option {python, Path} to Python "
-             "3.10 or later", [Path, file:format_error(Posix)]);
+             "3.10 or later", [Path, error_text(Posix)]);
+explain({cannot_run, command, Path, Posix}) ->
+    sentence("the command cannot be run (~ts: ~ts): correct signal_port's option "
+             "{command, [Program | Arguments]}", [Path, error_text(Posix)]);
+explain({broken_venv, Venv, Python, Why}) ->
+    Install = filename:join(filename:dirname(Venv), "install"),
+    sentence("the virtual environment ~ts cannot be used, because its Python (~ts) ~ts 'sh ~ts'",
+             [Venv, Python, broken(Why), Install]);
+explain({cannot_connect, Socket, Posix}) ->
+    sentence("no connection to ~ts (~ts): start 'signal-port serve --socket ~ts', or correct "
+             "signal_port's option {socket, Path}", [Socket, error_text(Posix), Socket]);
+explain({closed_at_start, Socket}) ->
+    sentence("~ts closed the connection before its worker was ready: read the log of what serves "
+             "that socket", [Socket]);
 explain({unfit, Reason}) ->
     case unicode:characters_to_list(Reason) of
         {_, Good, _} -> one_line(Good);
@@ -55,17 +75,23 @@ explain(stalled) ->
     "the worker had requests and sent no reply within stall_timeout";
 explain(port_closed) ->
     "the worker's pipe was closed";
+explain(connection_closed) ->
+    "the worker's connection was closed";
 explain(killed) ->
     "the worker's Erlang process was killed";
 explain(_) ->
     "the worker's Erlang process ended".
 
-%% @doc Returns whether the end says little about the worker: its OS process got SIGKILL or SIGTERM
-%% before it was ready, or its Erlang process was killed.
--spec was_killed(Reason :: term()) -> boolean().
-was_killed({shutdown, {ended, _, Status}}) ->
+%% @doc Returns whether the cause of a failed start can pass quickly: the child process got SIGKILL
+%% or SIGTERM, the Erlang process was killed, or the server of a socket is not there.
+-spec is_transient(Reason :: term()) -> boolean().
+is_transient({shutdown, {ended, _, Status}}) ->
     Status =:= 128 + ?SIGKILL orelse Status =:= 128 + ?SIGTERM;
-was_killed(Reason) ->
+is_transient({shutdown, {cannot_connect, _, Posix}}) ->
+    lists:member(Posix, [enoent, econnrefused, eagain, timeout]);
+is_transient({shutdown, {closed_at_start, _}}) ->
+    true;
+is_transient(Reason) ->
     Reason =:= killed.
 
 %% @doc Returns an exit status in words. A status over 128 is the number of a signal, if there is
@@ -73,6 +99,16 @@ was_killed(Reason) ->
 -spec status(non_neg_integer()) -> string().
 status(Status) when Status > 128, Status - 128 =< ?MAX_SIGNAL -> "signal " ++ signal(Status - 128);
 status(Status) -> sentence("status ~b", [Status]).
+
+broken(eacces) ->
+    "cannot be executed by this user: let PYTHON name one that every user can execute, and run";
+broken(other_architecture) ->
+    "is built for another architecture: run, on this machine,";
+broken(_) ->
+    "is gone: run again".
+
+error_text(timeout) -> "no answer within start_timeout";
+error_text(Posix) -> file:format_error(Posix).
 
 %% A worker's sentence goes to a log: no line breaks, no terminal codes, and no megabytes.
 one_line(Text) ->

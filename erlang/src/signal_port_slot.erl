@@ -12,7 +12,7 @@
 
 -define(GIVE_UP, 30).          % score
 -define(FAILED_START, 10).     % score of a start that failed
--define(KILLED_START, 1).      % score of a start that was killed: it predicts little
+-define(TRANSIENT, 1).         % score of a start that failed for a reason that can pass quickly
 -define(MIN_BACKOFF, 100).     % milliseconds; doubles with each failed start
 -define(MAX_BACKOFF, 10_000).  % milliseconds
 -define(MIN_LIFE, 1000).       % milliseconds; the delay after a worker that ended idle before that
@@ -33,6 +33,7 @@
 
 -opaque slot() :: #slot{}.
 -type info() :: #{state := idle | starting | ready | waiting, os_pid := pos_integer() | undefined,
+                  versions := #{atom() => binary()},
                   calls := non_neg_integer(), in_flight := integer(),
                   restarts := non_neg_integer(), last_reason := string() | undefined}.
 
@@ -49,6 +50,7 @@ start(#slot{starts = Starts} = Slot, Config) ->
     Counters = signal_port_counters:new(),
     {ok, Pid} = supervisor:start_child(signal_port_worker_sup, [self(), Counters, Config]),
     monitor(process, Pid),
+    ok = signal_port_worker:open(Pid, Config),
     Slot#slot{state = starting, pid = Pid, counters = Counters, starts = Starts + 1}.
 
 %% @doc The worker has an OS process.
@@ -59,7 +61,7 @@ started(Slot, OsPid) ->
 %% @doc The worker takes calls.
 -spec ready(slot(), Versions :: #{atom() => binary()}) -> slot().
 ready(#slot{os_pid = OsPid, score = Score} = Slot, Versions) ->
-    signal_port_event:worker_up(OsPid, Score > 0),
+    signal_port_event:worker_up(OsPid, Versions, Score > 0),
     Slot#slot{state = ready, versions = Versions, ready_at = signal_port_deadline:now_ms(),
               score = 0}.
 
@@ -68,20 +70,20 @@ ready(#slot{os_pid = OsPid, score = Score} = Slot, Versions) ->
 down(#slot{os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason) ->
     Answered = signal_port_counters:answered(Counters),
     Sentence = signal_port_reason:explain(Reason),
-    {Score, Delay} = score_and_delay(Slot, signal_port_reason:was_killed(Reason)),
+    {Score, Delay} = score_and_delay(Slot, signal_port_reason:is_transient(Reason)),
     signal_port_event:worker_down(OsPid, Sentence, Answered, {Score > 0, Delay}),
     {Delay, Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined,
                       score = Score, calls = Calls + Answered, last_reason = Sentence}}.
 
-score_and_delay(#slot{state = ready, ready_at = ReadyAt, counters = Counters}, _WasKilled) ->
+score_and_delay(#slot{state = ready, ready_at = ReadyAt, counters = Counters}, _IsTransient) ->
     HasWorked = signal_port_counters:taken(Counters) > 0,
     case HasWorked orelse signal_port_deadline:now_ms() - ReadyAt >= ?MIN_LIFE of
         true -> {0, 0};
         false -> {0, ?MIN_LIFE}
     end;
-score_and_delay(#slot{score = Score}, WasKilled) ->
+score_and_delay(#slot{score = Score}, IsTransient) ->
     Delay = min(?MAX_BACKOFF, ?MIN_BACKOFF bsl min(Score div ?FAILED_START, 16)),
-    {Score + case WasKilled of true -> ?KILLED_START; false -> ?FAILED_START end, Delay}.
+    {Score + case IsTransient of true -> ?TRANSIENT; false -> ?FAILED_START end, Delay}.
 
 %% --- What is known of it ---
 
@@ -116,7 +118,8 @@ is_given_up(#slot{score = Score}) -> Score >= ?GIVE_UP.
 -spec info(slot()) -> info().
 info(#slot{state = State, os_pid = OsPid, starts = Starts, calls = Calls} = Slot) ->
     {Answered, InFlight} = counted(Slot#slot.counters),
-    #{state => State, os_pid => OsPid, calls => Calls + Answered, in_flight => InFlight,
+    #{state => State, os_pid => OsPid, versions => Slot#slot.versions,
+      calls => Calls + Answered, in_flight => InFlight,
       restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
 
 counted(undefined) -> {0, 0};

@@ -1,6 +1,6 @@
-%% @private The watchdog of an OS process. It stands beside the worker process that owns the OS
-%% process. It kills an OS process that has requests and sends no reply. When the worker process
-%% has ended for any reason, it makes sure that the OS process ends too.
+%% @private The watchdog of a worker. It stands beside the worker process. It reports a worker that
+%% has calls and sends no reply, and kills its child process. When the worker process has ended for
+%% any reason, it makes sure that the child process ends too.
 -module(signal_port_watchdog).
 
 -export([start/3, dismiss/1, kill/1]).
@@ -11,14 +11,14 @@
 
 -record(watched, {
     worker :: pid(),
-    os_pid :: pos_integer(),
+    os_pid :: pos_integer() | undefined,
     counters :: signal_port_counters:counters(),
     stall_timeout :: pos_integer()  % milliseconds
 }).
 
-%% @doc Starts the watchdog of the calling worker's OS process and links it. The watchdog sends the
-%% worker `stalled' before it kills. The timeout is in milliseconds.
--spec start(OsPid :: pos_integer(), signal_port_counters:counters(),
+%% @doc Starts the watchdog of the calling worker and links it. The watchdog sends the worker
+%% `stalled' before it kills. Without a child process it only sends. The timeout is in milliseconds.
+-spec start(OsPid :: pos_integer() | undefined, signal_port_counters:counters(),
             StallTimeout :: pos_integer()) -> pid().
 start(OsPid, Counters, StallTimeout) ->
     Watched = #watched{worker = self(), os_pid = OsPid, counters = Counters,
@@ -29,7 +29,7 @@ start(OsPid, Counters, StallTimeout) ->
         watch(Watched, 0, signal_port_deadline:now_ms())
     end).
 
-%% @doc Tells the watchdog that the OS process is gone.
+%% @doc Tells the watchdog that the child process is gone.
 -spec dismiss(pid() | undefined) -> ok.
 dismiss(undefined) ->
     ok;
@@ -45,16 +45,20 @@ kill(OsPid) ->
 watch(#watched{worker = Worker, os_pid = OsPid} = Watched, Answered, Since) ->
     receive
         gone -> true;
-        {'EXIT', Worker, _} -> end_by_signals(OsPid, [{"0", ?STOP_GRACE}]) orelse kill(OsPid)
+        {'EXIT', Worker, _} -> end_child(OsPid)
     after max(1, Watched#watched.stall_timeout div 4) ->
         look(Watched, Answered, Since)
     end.
 
-%% The OS process is idle, or has sent a reply since the last look, or is silent.
+end_child(undefined) -> true;
+end_child(OsPid) -> end_by_signals(OsPid, [{"0", ?STOP_GRACE}]) orelse kill(OsPid).
+
+%% The worker is idle, or has had a reply since the last look, or is silent. Calls that wait count
+%% too: a program to which nothing can be written is as stuck as one that does not reply.
 look(#watched{counters = Counters, stall_timeout = StallTimeout} = Watched, Answered, Since) ->
     Now = signal_port_deadline:now_ms(),
     Later = signal_port_counters:answered(Counters),
-    IsIdle = signal_port_counters:taken(Counters) =:= Later,
+    IsIdle = signal_port_counters:pending(Counters) =:= 0,
     if
         IsIdle; Later =/= Answered -> watch(Watched, Later, Now);
         Now - Since < StallTimeout -> watch(Watched, Answered, Since);
@@ -63,7 +67,7 @@ look(#watched{counters = Counters, stall_timeout = StallTimeout} = Watched, Answ
 
 kill_stalled(#watched{worker = Worker, os_pid = OsPid}) ->
     Worker ! stalled,
-    kill(OsPid).
+    OsPid =:= undefined orelse kill(OsPid).
 
 %% Sends one signal after the other and waits for each. Signal 0 only gives the process time.
 end_by_signals(_OsPid, []) ->

@@ -1,5 +1,5 @@
-%% @private A worker: one process, one port, one OS process, one life. When one of the three ends,
-%% all end. A worker is never repaired: the pool starts the next one.
+%% @private A worker: one process, one channel, one program at its other end, one life. When one of
+%% the three ends, all end. A worker is never repaired: the pool starts the next one.
 %%
 %% Callers send `{call, Number, Alias, Deadline, Request}', with the request hidden in a function.
 %% They get `{Alias, Answer}', with the answer still encoded. If the worker ends, the caller of the
@@ -9,32 +9,29 @@
 %% Any frame that the protocol does not allow ends the worker. So a caller never gets a wrong
 %% answer from a worker that lost count.
 %%
-%% A watchdog stands beside each worker. It kills an OS process that stalls, and it makes sure that
-%% no OS process outlives its worker.
+%% A watchdog stands beside each worker. It ends a worker that stalls, and it makes sure that no
+%% child process outlives its worker.
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, send/5, report_invalid_reply/1]).
--export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2,
+-export([start_link/3, open/2, send/5, report_invalid_reply/1]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2,
          format_status/1]).
 
 -define(PROTOCOL, 1).             % the version of PROTOCOL.md
--define(STOP_GRACE, 1000).        % milliseconds for an OS process to end after an empty frame
--define(WRITE_RETRY, 5).          % milliseconds between two writes to a full pipe
+-define(WRITE_RETRY, 5).          % milliseconds between two writes to a channel that is full
 -define(LONG_FRAME, 1024 * 1024). % bytes; after such a frame the heap is collected
 
 -record(state, {
     pool :: pid(),
-    port :: port() | undefined,
-    os_pid :: pos_integer() | undefined,
+    channel :: signal_port_channel:channel() | undefined,
     watchdog :: pid() | undefined,
     counters :: signal_port_counters:counters(),
     calls :: signal_port_calls:calls(),
-    python :: file:filename() | undefined,
     ready = false :: boolean(),
-    stalled = false :: boolean(),     % the watchdog kills the OS process
+    stalled = false :: boolean(),     % the watchdog kills the child process
     stream :: signal_port_secret:hidden(signal_port_frame:stream() | too_long),
-    will_write = false :: boolean()   % the pipe is full and a timer runs
+    will_write = false :: boolean()   % the channel is full and a timer runs
 }).
 
 -type stop() :: {stop, {shutdown, signal_port_reason:why()}, #state{}}.
@@ -45,6 +42,12 @@
     {ok, pid()} | {error, term()}.
 start_link(Pool, Counters, Config) ->
     gen_server:start_link(?MODULE, {Pool, Counters, Config}, []).
+
+%% @doc Lets the worker open its channel. The pool monitors it first: a channel that cannot be
+%% opened ends the worker at once, and the monitor must see why.
+-spec open(pid(), signal_port_config:config()) -> ok.
+open(Worker, Config) ->
+    gen_server:cast(Worker, {open, Config}).
 
 %% @doc Sends a request. The process that made the alias, a monitor of the worker, gets
 %% `{Alias, Answer}', `{Alias, bystander}' or 'DOWN'. After the deadline it might get nothing.
@@ -64,49 +67,37 @@ report_invalid_reply(Worker) ->
 %% --- gen_server ---
 
 -spec init({pid(), signal_port_counters:counters(), signal_port_config:config()}) ->
-    {ok, #state{}, {continue, term()}}.
-init({Pool, Counters, #{max_frame := MaxFrame} = Config}) ->
+    {ok, #state{}}.
+init({Pool, Counters, #{max_frame := MaxFrame}}) ->
     process_flag(trap_exit, true),
     process_flag(sensitive, true),
     Stream = signal_port_secret:hide(signal_port_frame:new(MaxFrame)),
-    State = #state{pool = Pool, counters = Counters, calls = signal_port_calls:new(Counters),
-                   stream = Stream},
-    {ok, State, {continue, {open, Config}}}.
-
--spec handle_continue({open, signal_port_config:config()}, #state{}) ->
-    {noreply, #state{}} | stop().
-handle_continue({open, #{start_timeout := Timeout} = Config}, State) ->
-    case open(Config) of
-        {ok, Port, Python} ->
-            erlang:send_after(Timeout, self(), {start_timeout, Timeout}),
-            Opened = State#state{port = Port, python = Python},
-            {noreply, watch(erlang:port_info(Port, os_pid), Config, Opened)};
-        {error, Why} ->
-            stop(Why, State)
-    end.
+    {ok, #state{pool = Pool, counters = Counters, calls = signal_port_calls:new(Counters),
+                stream = Stream}}.
 
 -spec handle_info(term(), #state{}) ->
     {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
 handle_info({call, _, _, _, _} = Call, #state{calls = Calls} = State) ->
     {noreply, write(State#state{calls = add_all(add(Call, Calls))})};
-handle_info({Port, {data, Bytes}}, #state{port = Port, stream = Stream} = State) ->
-    {Frames, Rest} = signal_port_frame:feed(Bytes, signal_port_secret:reveal(Stream)),
-    collect_garbage(Frames, received(Frames, State#state{stream = signal_port_secret:hide(Rest)}));
 handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
-handle_info({Port, {exit_status, Status}}, #state{port = Port} = State) ->
-    signal_port_watchdog:dismiss(State#state.watchdog),
-    stop(why(Status, State), State#state{port = undefined});
-handle_info({'EXIT', Port, _}, #state{port = Port, stalled = Stalled} = State) ->
-    stop(case Stalled of true -> stalled; false -> port_closed end, State#state{port = undefined});
-handle_info(stalled, State) ->
-    {noreply, State#state{stalled = true}};
-handle_info({start_timeout, Milliseconds}, #state{ready = false, python = Python} = State) ->
-    stop({not_ready, Python, Milliseconds}, State);
+handle_info(stalled, #state{channel = Channel} = State) ->
+    case signal_port_channel:os_pid(Channel) of
+        undefined -> stop(stalled, State);
+        _ -> {noreply, State#state{stalled = true}}  % the child's end follows
+    end;
+handle_info({start_timeout, Milliseconds}, #state{ready = false, channel = Channel} = State) ->
+    stop({not_ready, signal_port_channel:name(Channel), Milliseconds}, State);
 handle_info({'EXIT', Watchdog, _}, #state{watchdog = Watchdog, stalled = true} = State) ->
-    stop(stalled, State#state{port = undefined});  % it saw the OS process end before the port did
+    stop(stalled, State#state{channel = undefined});  % it saw the child end before the port did
 handle_info({'EXIT', Watchdog, Reason}, #state{watchdog = Watchdog} = State) ->
     stop({watchdog, Reason}, State);
+handle_info(Message, #state{channel = Channel} = State) when Channel =/= undefined ->
+    case signal_port_channel:event(Message, Channel) of
+        {data, Bytes} -> data(Bytes, State);
+        {closed, How} -> closed(How, State);
+        none -> {noreply, State}
+    end;
 handle_info(_, State) ->
     {noreply, State}.
 
@@ -115,6 +106,14 @@ handle_call(_, _From, State) ->
     {reply, {error, badarg}, State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}} | stop().
+handle_cast({open, #{start_timeout := Timeout} = Config}, State) ->
+    case signal_port_channel:open(Config) of
+        {ok, Channel} ->
+            erlang:send_after(Timeout, self(), {start_timeout, Timeout}),
+            {noreply, watch(Config, State#state{channel = Channel})};
+        {error, Why} ->
+            stop(Why, State)
+    end;
 handle_cast(invalid_reply, State) ->
     stop(invalid_data, State);
 handle_cast(_, State) ->
@@ -122,7 +121,7 @@ handle_cast(_, State) ->
 
 -spec terminate(term(), #state{}) -> ok.
 terminate(Reason, #state{calls = Calls} = State) ->
-    end_os_process(Reason, State),
+    end_channel(Reason, State),
     {_Suspect, Bystanders} = signal_port_calls:oldest_and_others(Calls),
     lists:foreach(fun tell_bystander/1, Bystanders),
     tell_late_bystanders().
@@ -131,7 +130,19 @@ terminate(Reason, #state{calls = Calls} = State) ->
 format_status(Status) ->
     signal_port_secret:format_status(Status).
 
+%% --- The channel ---
+
+watch(#{stall_timeout := StallTimeout}, #state{pool = Pool, channel = Channel} = State) ->
+    OsPid = signal_port_channel:os_pid(Channel),
+    OsPid =:= undefined orelse (Pool ! {started, self(), OsPid}),
+    Watchdog = signal_port_watchdog:start(OsPid, State#state.counters, StallTimeout),
+    State#state{watchdog = Watchdog}.
+
 %% --- Replies ---
+
+data(Bytes, #state{stream = Stream} = State) ->
+    {Frames, Rest} = signal_port_frame:feed(Bytes, signal_port_secret:reveal(Stream)),
+    collect_garbage(Frames, received(Frames, State#state{stream = signal_port_secret:hide(Rest)})).
 
 received([], #state{stream = Stream} = State) ->
     case signal_port_secret:reveal(Stream) of
@@ -177,15 +188,15 @@ add_all(Calls) ->
     after 0 -> Calls
     end.
 
-%% A write to a full pipe would suspend this process, which must also read replies. So calls that
-%% the pipe does not accept wait for the next reply or for a timer.
-write(#state{calls = Calls, port = Port} = State) ->
+%% A write must not suspend this process, which also reads replies. So calls that the channel does
+%% not accept wait for the next reply or for a timer.
+write(#state{calls = Calls, channel = Channel} = State) ->
     Current = signal_port_calls:drop_expired(Calls),
     case signal_port_calls:take(Current) of
         {[], _} ->
             State#state{calls = Current};
         {Frames, Taken} ->
-            case is_accepted(Port, Frames) of
+            case signal_port_channel:write(Frames, Channel) of
                 true ->
                     signal_port_counters:add_taken(State#state.counters, length(Frames)),
                     State#state{calls = Taken};
@@ -200,21 +211,25 @@ write_later(#state{will_write = false} = State) ->
     erlang:send_after(?WRITE_RETRY, self(), write),
     State#state{will_write = true}.
 
-is_accepted(Port, Frames) ->
-    try
-        port_command(Port, Frames, [nosuspend])
-    catch
-        error:badarg -> true  % the port is closed, and its exit message is in the mailbox
-    end.
-
 %% --- The end ---
 
 stop(Why, State) ->
     {stop, {shutdown, Why}, State}.
 
-why(_Status, #state{stalled = true}) -> stalled;
-why(Status, #state{ready = true}) -> {exit_status, Status};
-why(Status, #state{python = Python}) -> {ended, Python, Status}.
+closed({exit_status, _} = How, State) ->
+    signal_port_watchdog:dismiss(State#state.watchdog),
+    stop(why(How, State), State#state{channel = undefined});
+closed(How, State) ->
+    stop(why(How, State), State#state{channel = undefined}).
+
+why(_How, #state{stalled = true}) -> stalled;
+why(How, #state{ready = true}) -> How;
+why({exit_status, Status}, #state{channel = Channel}) ->
+    {ended, signal_port_channel:name(Channel), Status};
+why(connection_closed, #state{channel = Channel}) ->
+    {closed_at_start, signal_port_channel:name(Channel)};
+why(port_closed, _State) ->
+    port_closed.
 
 tell_bystander(Alias) ->
     Alias ! {Alias, bystander},
@@ -228,40 +243,9 @@ tell_late_bystanders() ->
     after 0 -> ok
     end.
 
-end_os_process(_Reason, #state{port = undefined}) ->
+end_channel(_Reason, #state{channel = undefined}) ->
     ok;
-end_os_process(Reason, #state{port = Port, os_pid = OsPid, watchdog = Watchdog}) ->
-    (Reason =:= shutdown andalso has_ended_politely(Port)) orelse OsPid =:= undefined
-        orelse signal_port_watchdog:kill(OsPid),
+end_channel(Reason, #state{channel = Channel, watchdog = Watchdog}) ->
+    (Reason =:= shutdown andalso signal_port_channel:finish(Channel))
+        orelse signal_port_channel:kill(Channel),
     signal_port_watchdog:dismiss(Watchdog).
-
-%% An empty frame asks the OS process to end. It first answers the calls that it has.
-has_ended_politely(Port) ->
-    try port_command(Port, signal_port_frame:pack([]), [nosuspend]) of
-        true -> receive {Port, {exit_status, _}} -> true after ?STOP_GRACE -> false end;
-        false -> false
-    catch
-        error:badarg -> false
-    end.
-
-%% --- The OS process ---
-
-open(Config) ->
-    case signal_port_command:make(Config) of
-        {ok, #{program := Program, args := Args, env := Env}} ->
-            Options = [stream, binary, exit_status, use_stdio, hide, {args, Args}, {env, Env}],
-            try
-                {ok, open_port({spawn_executable, Program}, Options), Program}
-            catch
-                error:Posix -> {error, {cannot_run, Program, Posix}}
-            end;
-        {error, Why} ->
-            {error, Why}
-    end.
-
-watch({os_pid, OsPid}, #{stall_timeout := StallTimeout}, #state{pool = Pool} = State) ->
-    Pool ! {started, self(), OsPid},
-    Watchdog = signal_port_watchdog:start(OsPid, State#state.counters, StallTimeout),
-    State#state{os_pid = OsPid, watchdog = Watchdog};
-watch(undefined, _Config, State) ->
-    State.  % it has already ended, and its exit message is in the mailbox

@@ -238,9 +238,10 @@ wrong_ids() ->
 info_has_all_fields(_) ->
     #{backend := port, versions := Versions, workers := [_, _] = Workers} = signal_port:info(),
     [First | _] = [Worker || #{state := ready} = Worker <- Workers],
-    [cryptography, openssl, python, signal_port] = lists:sort(maps:keys(Versions)),
+    [cryptography, executable, openssl, python, signal_port] = lists:sort(maps:keys(Versions)),
     true = lists:all(fun is_binary/1, maps:values(Versions)),
-    [calls, in_flight, last_reason, os_pid, restarts, state] = lists:sort(maps:keys(First)),
+    [calls, in_flight, last_reason, os_pid, restarts, state, versions] =
+        lists:sort(maps:keys(First)),
     #{os_pid := OsPid, in_flight := 0, restarts := 0, last_reason := undefined} = First,
     true = signal_port_stage:is_alive(OsPid).
 

@@ -140,7 +140,7 @@ missing_package_is_reported(_) ->
     {error, Sentence} = fails([{python, signal_port_stage:stand_in("no_packages.sh")}]),
     Lacks = ") cannot import cryptography (No module named 'cryptography'): run 'sh ",
     Advice = " and leave signal_port's option python away, or let it name a Python that has them",
-    ["Python (/" ++ _, Rest] = string:split(Sentence, Lacks),
+    ["Python 3." ++ _, Rest] = string:split(Sentence, Lacks),
     [Installer, Advice] = string:split(Rest, "'"),
     true = filelib:is_regular(Installer).
 

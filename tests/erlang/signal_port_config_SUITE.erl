@@ -18,10 +18,11 @@ groups() ->
                 sentence_is_one_line]}].
 
 no_options_are_the_defaults(_) ->
-    {ok, #{backend := auto, python := auto, pool_size := _, busy_wait := _, call_timeout := 15000,
+    {ok, #{backend := auto, python := auto, command := none, socket := none,
+           start_without_worker := false, pool_size := _, busy_wait := _, call_timeout := 15000,
            stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728} = Config} =
         signal_port_config:check([]),
-    8 = map_size(Config).
+    11 = map_size(Config).
 
 pool_size_follows_the_schedulers(_) ->
     {ok, #{pool_size := Size}} = signal_port_config:check([{pool_size, auto}]),
@@ -54,7 +55,7 @@ binary_path_is_accepted(_) ->
         signal_port_config:check([{python, <<"/opt/pythön"/utf8>>}]).
 
 wrong_backend_is_refused(_) ->
-    refused(backend, "auto, port or nif", [nfi, "port", <<"port">>, 1]).
+    refused(backend, "auto, probe, port or nif", [nfi, "port", <<"port">>, 1]).
 
 wrong_python_is_refused(_) ->
     refused(python, "auto or the path of a Python",
@@ -88,8 +89,9 @@ unknown_option_is_refused(_) ->
      end || Name <- [pool_sise, 'Python', included]].
 
 unknown_option_lists_the_options(_) ->
-    {error, "signal_port has no option size; its options are backend, python, pool_size, "
-            "busy_wait, call_timeout, stall_timeout, start_timeout, max_frame"} =
+    {error, "signal_port has no option size; its options are backend, python, command, socket, "
+            "start_without_worker, pool_size, busy_wait, call_timeout, stall_timeout, "
+            "start_timeout, max_frame"} =
         signal_port_config:check([{size, 2}]).
 
 option_without_value_is_refused(_) ->

@@ -8,7 +8,7 @@ all() ->
 groups() ->
     [{sentences, [signals_have_names, other_statuses_are_numbers, workers_sentence_is_one_line,
                   invalid_text_is_cut, shutdown_reasons_are_explained, unknown_term_is_not_shown,
-                  killed_start_counts_as_killed]}].
+                  passing_cause_is_transient]}].
 
 signals_have_names(_) ->
     [Sentence = signal_port_reason:status(128 + Number)
@@ -33,7 +33,11 @@ shutdown_reasons_are_explained(_) ->
     [begin
          [_ | _] = Sentence = signal_port_reason:explain(Why),
          Sentence = signal_port_reason:explain({shutdown, Why})
-     end || Why <- [no_python, {cannot_run, "/p", enoent}, {unfit, <<"old">>}, {protocol, 1, 2},
+     end || Why <- [no_python, {cannot_run, python, "/p", enoent},
+                    {unfit, <<"old">>}, {protocol, 1, 2},
+                    {cannot_run, command, "/p", eisdir}, {cannot_run, python, "/p", emfile},
+                    {broken_venv, "/v", "/p", enoent}, {cannot_connect, "/s", timeout},
+                    {closed_at_start, "/s"}, connection_closed,
                     {not_ready, "/p", 5}, {ended, "/p", 1}, {exit_status, 1}, invalid_data,
                     stalled, port_closed, killed, {watchdog, killed}]].
 
@@ -41,9 +45,12 @@ shutdown_reasons_are_explained(_) ->
 unknown_term_is_not_shown(_) ->
     "the worker's Erlang process ended" = signal_port_reason:explain({badmatch, <<"secret">>}).
 
-killed_start_counts_as_killed(_) ->
-    [true = signal_port_reason:was_killed(Reason)
-     || Reason <- [killed, {shutdown, {ended, "/p", 137}}, {shutdown, {ended, "/p", 143}}]],
-    [false = signal_port_reason:was_killed(Reason)
+passing_cause_is_transient(_) ->
+    [true = signal_port_reason:is_transient(Reason)
+     || Reason <- [killed, {shutdown, {ended, "/p", 137}}, {shutdown, {ended, "/p", 143}},
+                   {shutdown, {cannot_connect, "/s", econnrefused}},
+                   {shutdown, {cannot_connect, "/s", enoent}},
+                   {shutdown, {closed_at_start, "/s"}}]],
+    [false = signal_port_reason:is_transient(Reason)
      || Reason <- [no_python, {shutdown, no_python}, {shutdown, {ended, "/p", 1}},
-                   {shutdown, {ended, "/p", 139}}]].
+                   {shutdown, {ended, "/p", 139}}, {shutdown, {cannot_connect, "/s", eacces}}]].

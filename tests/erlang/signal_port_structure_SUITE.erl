@@ -5,14 +5,14 @@
 
 %% Calls into applications other than erts, kernel and stdlib, each with its reason.
 -define(FOREIGN_CALLS,
-        [{signal_port_probe, crypto, "the probe tests crypto, and runs in a child VM only"},
-         {signal_port_event, telemetry, "telemetry is optional: it is called if it is loaded"}]).
+        [{signal_port_event, telemetry, "telemetry is optional: it is called if it is loaded"}]).
 
 %% Modules that call a module known at run time only, each with its reason.
 -define(DYNAMIC_CALLS,
         [{signal_port, "calls the NIF that the backend chose"},
+         {signal_port_channel, "calls the module of the channel's kind"},
          {signal_port_child_vm, "calls the function that the parent VM named"},
-         {signal_port_probe, "calls the NIF that it tests"}]).
+         {signal_port_probe, "calls the NIFs that it tests, in a child VM only"}]).
 
 -define(MAX_COLUMNS, 100).
 -define(FOLDERS, ["erlang", "tests/erlang", "tests/soak", "tests/nifs", "tests/telemetry",

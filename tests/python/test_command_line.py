@@ -17,6 +17,9 @@ def signal_port(*arguments: str) -> Ended:
     return python("-m", "signal_port", *arguments)
 
 
+THIS_PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable})"
+
+
 class TestCommands:
     """The table."""
 
@@ -91,9 +94,7 @@ class TestNeeds:
     def test_missing_package_is_told(self, arguments: list[str]) -> None:
         ended = python("-S", "-m", "signal_port", *arguments)
         assert (ended.status, ended.stdout) == (UNFIT, b"")
-        assert ended.stderr.startswith(
-            f"signal-port: Python ({sys.executable}) cannot import cryptography ("
-        )
+        assert ended.stderr.startswith(f"signal-port: {THIS_PYTHON} cannot import cryptography (")
         assert ended.stderr.count("\n") == 1
 
     @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "worker"])

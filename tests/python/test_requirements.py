@@ -24,6 +24,9 @@ def run(command: str) -> tuple[str, str]:
     return "from signal_port.command_line import main", f"sys.exit(main([{command!r}]))"
 
 
+THIS_PYTHON = f"Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable})"
+
+
 class TestMissingPackage:
     """One sentence names the package and what to do."""
 
@@ -32,16 +35,14 @@ class TestMissingPackage:
         ((kind, sentence),) = terms(ended.stdout)
         assert ended.status == UNFIT
         assert kind == "unfit"
-        assert sentence.startswith(f"Python ({sys.executable}) cannot import cryptography (")
+        assert sentence.startswith(f"{THIS_PYTHON} cannot import cryptography (")
         assert "\n" not in sentence
         assert ended.stderr == ""
 
     def test_sentence_names_the_packages_to_install(self) -> None:
         ended = python("-S", "-I", "-B", str(PACKAGE), "version")
         assert ended.status == UNFIT
-        assert ended.stderr.startswith(
-            f"signal-port: Python ({sys.executable}) cannot import cryptography ("
-        )
+        assert ended.stderr.startswith(f"signal-port: {THIS_PYTHON} cannot import cryptography (")
         advice = ended.stderr.partition("pip install ")[2]
         assert all(package in advice for package in ("cryptography", "msgpack", "erlang_py"))
         assert ended.stderr.count("\n") == 1
