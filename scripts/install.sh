@@ -1,42 +1,45 @@
 #!/bin/sh
-# Makes the virtual environment priv/venv, in which the application looks for its Python first, and
-# installs the packages that the Python side needs. This file is in the application's priv as
-# `install'. It runs wherever priv is: in a project's _build or deps, or in a release. An
-# environment that works is left as it is.
+# Makes priv/venv, the virtual environment in which the application finds its Python. It lies in the
+# application's priv as `install`, and runs wherever that is: in a project's _build or deps, or in a
+# release. It changes nothing if priv/venv is as it should be.
 #
 #   sh .../signal_port/priv/install
 #
-# PYTHON=PATH     the Python that it is made of, 3.10 or later; default python3
-# PIP_NO_INDEX=1  without a network; PIP_FIND_LINKS then names a folder of wheels
+# PYTHON=path   the Python to make it of, 3.10 or later; else the fastest on the PATH
+# LOCKED=no     the newest packages that the bounds allow, instead of the locked ones
+# AUTOPSY=1     also the package that `signal-port autopsy` needs
+# UV=no         install with pip even if uv is on the PATH
+#
+# Indexes, proxies and certificates are set as for pip (PIP_INDEX_URL, ...) or uv (UV_INDEX_URL, ...).
+# Offline: PIP_NO_INDEX=1, and a folder of packages in PIP_FIND_LINKS.
+#
+# Any Python from 3.10 on can run the installer, which chooses among all that are there. This script
+# finds one, or says in a sentence what is missing.
 set -eu
 
 priv=$(cd "$(dirname "$0")" && pwd -P)
-package=$priv/python/signal_port
-venv=$priv/venv
-python=${PYTHON:-python3}
-fail() {
-    echo "signal_port: $*" >&2
-    exit 1
-}
+again="PYTHON=/path/of/python3 sh '$priv/install'"
+fail() { echo "signal_port: $*" >&2; exit 1; }
 
-command -v "$python" > /dev/null ||
-    fail "there is no $python: install Python 3.10 or later, or set PYTHON to its path"
-packages=$("$python" -I -B "$package" requirements) # prints why, and fails, if $python is too old
-if ! "$venv/bin/python3" -I -B "$package" version > /dev/null 2>&1; then
-    "$python" -I -c 'import ensurepip, venv' 2> /dev/null ||
-        fail "$python has no venv module: run 'apt-get install python3-venv' (Debian, Ubuntu)," \
-            "then run this again"
-    rm -rf "$venv"
-    trap 'rm -rf "$venv"' EXIT # half an environment would look like a whole one
-    trap 'exit 1' HUP INT TERM
-    "$python" -m venv "$venv" ||
-        fail "no virtual environment could be made in $priv: run this as a user who may write" \
-            "there, or make one elsewhere and name its Python in the option python"
-    # shellcheck disable=SC2086 # the packages are words
-    "$venv/bin/python3" -m pip install -q --disable-pip-version-check --no-input $packages ||
-        fail "pip could not install the packages, see above: is there a network, or a folder in" \
-            "PIP_FIND_LINKS?"
-    "$venv/bin/python3" -m compileall -q "$priv/python" # workers write no files; these start faster
+if [ -n "${PYTHON:-}" ]; then
+    set -- "$PYTHON"
+else
+    set -- python3 python3.14 python3.13 python3.12 python3.11 python3.10 python
 fi
-"$venv/bin/python3" -I -B "$package" version
-trap - EXIT
+
+seen=
+for python; do
+    command -v "$python" > /dev/null || continue
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) || version=broken
+    case $version in
+        2.* | 3.[0-9]) seen=${seen:-"$(command -v "$python") is $version"} ;;
+        3.*) exec "$python" -I -B "$priv/installer" ;;
+        *) seen=${seen:-"$(command -v "$python") does not run"} ;;
+    esac
+done
+
+[ -z "$seen" ] || fail "Python 3.10 or later is needed, and $seen: install a later one and run" \
+    "this again, or run $again"
+[ -z "${PYTHON:-}" ] || fail "there is no $PYTHON, which PYTHON names: run $again"
+fail "there is no Python on the PATH: install Python 3.10 or later (on Debian and Ubuntu:" \
+    "'apt-get install python3-venv'), or run $again"

@@ -16,7 +16,7 @@ PACKAGES = {  # what pip installs, by the name of the module
     "msgpack": "msgpack>=1.0.3",
     "erlang": "erlang_py>=2.0.4",
 }
-AUTOPSY_PACKAGE = "pyelftools>=0.31"  # of the extra `autopsy`
+EXTRAS = {"autopsy": "pyelftools>=0.31"}  # what one command needs beside these, by its name
 
 
 def main(arguments):
@@ -25,11 +25,16 @@ def main(arguments):
     from argparse import ArgumentParser
 
     description = "Print the Python packages that signal-port needs, one a line, for pip."
-    ArgumentParser("signal-port requirements", description=description).parse_args(arguments)
+    parser = ArgumentParser("signal-port requirements", description=description)
+    parser.add_argument(
+        "--extra", action="append", choices=sorted(EXTRAS), default=[], help="add what it needs"
+    )
+    extras = parser.parse_args(arguments).extra
     reason = outdated_python("run it again with PYTHON=path of a later one")
     if reason:
         return fail(reason, UNFIT)
-    print("\n".join(PACKAGES.values()))
+    packages = list(PACKAGES.values()) + [EXTRAS[extra] for extra in extras]
+    print("\n".join(packages))
     return OK
 
 
@@ -71,9 +76,9 @@ def missing_elf_reader():
     except ImportError:
         lack = "Python (%s) has no pyelftools, by which libraries are read: run " % sys.executable
         install = _installer()
-        if install and sys.prefix == sys.base_prefix:
+        if install:
             return lack + "'AUTOPSY=1 sh %s'" % install
-        return lack + "'%s -m pip install \"%s\"'" % (sys.executable, AUTOPSY_PACKAGE)
+        return lack + "'%s -m pip install \"%s\"'" % (sys.executable, EXTRAS["autopsy"])
     return None
 
 
@@ -113,14 +118,14 @@ def remedy():
     # type: () -> str
     """Return what to do if this Python lacks a package."""
     packages = " ".join('"%s"' % package for package in PACKAGES.values())
-    if sys.prefix != sys.base_prefix:  # a virtual environment
-        return "run '%s -m pip install %s'" % (sys.executable, packages)
     install = _installer()
     if install:
         return (
             "run 'sh %s' and leave signal_port's option python away, or let it name a Python "
             "that has them" % install
         )
+    if sys.prefix != sys.base_prefix:  # a virtual environment
+        return "run '%s -m pip install %s'" % (sys.executable, packages)
     return (
         "run '%s -m venv DIR' and 'DIR/bin/pip install %s', and set "
         '{python, "DIR/bin/python3"}' % (sys.executable, packages)
@@ -129,10 +134,14 @@ def remedy():
 
 def _installer():
     # type: () -> str | None
-    # The script beside this package, if it is in the Erlang application's priv.
+    # What lies beside the package in the application's priv. It serves this Python if that is in no
+    # virtual environment, or in the one that the installer makes.
     folder, name = os.path.split(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    install = os.path.join(folder, "install")
-    return install if name == "python" and os.path.isfile(install) else None
+    install, venv = os.path.join(folder, "install"), os.path.join(folder, "venv")
+    if name != "python" or not os.path.isfile(install):
+        return None
+    is_its_own = os.path.realpath(sys.prefix) == os.path.realpath(venv)
+    return install if is_its_own or sys.prefix == sys.base_prefix else None
 
 
 def _numbers(version):
