@@ -1,7 +1,7 @@
 # The verbs of this project; `make help' lists them. Each installs what it needs.
 #
 #   REBAR=no     compiles with erlc alone: rebar3 loads crypto, and crashes where NIFs crash
-#   PYTHON=PATH  the Python of .venv, 3.10 or later; VENV_FLAGS has flags for its module venv
+#   PYTHON=PATH  the Python of priv/venv and .venv, 3.10 or later; VENV_FLAGS: flags for the latter
 #   THOROUGH=1   tests without an end of their own take their whole time, as the CI does
 
 PYTHON ?= python3
@@ -16,10 +16,12 @@ IN_NEW := @PYTHON='$(PYTHON)' VENV_FLAGS='$(VENV_FLAGS)' sh
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' Makefile | expand -t 18
-setup: ## Erlang and rebar3, if they are missing; the Python packages in .venv
-	$(NEED) erl:erlang-base $(if $(filter no,$(REBAR)),,$(REBAR):rebar3+erlang-proper)
+setup: erlang ## Erlang and rebar3, if they are missing; the tools for work on this, in .venv
 	$(IN_NEW) scripts/make_venv.sh
-build: setup $(BUILT) ## both applications, in _build/default and _build/drop_in
+erlang:
+	$(NEED) erl:erlang-base $(if $(filter no,$(REBAR)),,$(REBAR):rebar3+erlang-proper)
+build: erlang $(BUILT) ## both applications, in _build/default and _build/drop_in, and priv/venv
+	@sh scripts/make_runtime.sh
 demo: build ## the main job, on this machine
 	@escript examples/demo/demo.escript
 examples: build ## the other programs of examples/
@@ -29,44 +31,45 @@ doctor: build ## what this machine can and cannot do
 	@erl -noshell -pa $(EBINS) -s signal_port_doctor main
 docs: setup ## the documents and both APIs, as pages to browse
 	@sh scripts/make_docs.sh
+lock: setup ## newest versions in requirements/, with hashes, within the bounds of pyproject.toml
+	@$(BIN)/python3 scripts/lock.py
 clean: ## removes all that make made here
 	rm -rf _build priv .venv
 
 # The folders are among the sources because they change if a file is removed.
-$(BUILT): rebar.config $(wildcard scripts/* signal_port signal_port/*.py erlang/*.src \
-          erlang/src erlang/src/* erlang/drop_in/*/* erlang/drop_in/*/src/*)
-	@mkdir -p priv && ln -sfn ../.venv priv/venv
+$(BUILT): rebar.config $(wildcard scripts/* scripts/*/* requirements/* signal_port \
+          signal_port/*.py erlang/*.src erlang/src erlang/src/* erlang/drop_in/*/* \
+          erlang/drop_in/*/src/*)
 	$(if $(filter no,$(REBAR)),sh scripts/compile.sh,$(REBAR) compile && $(REBAR) as drop_in compile)
-	@$(BIN)/python3 -m compileall -q priv/python
 	@touch $@
 
-test: build ## the tests of both sides
+test: setup build ## the tests of both sides
 	@$(MAKE) -j2 --no-print-directory --output-sync=line test-python test-erlang
 test-python: setup ## the Python side alone
 	$(BIN)/python3 -m pytest -n 2
 test-erlang: compile-tests ## the Erlang side alone; SUITE=pool: one suite; CASE=: one case of it
 	@sh scripts/test_erlang.sh $(SUITE) $(CASE)
 	$(if $(SUITE),,sh tests/systems/without_rebar3.sh)
-compile-tests: build
+compile-tests: setup build
 	$(NEED) cc:gcc+libc6-dev
 	$(REBAR) ct --compile_only
 
-test-documents: build ## all code in README.md, guides/ and examples/; DOCUMENTS="FILE ..."
+test-documents: setup build ## all code in README.md, guides/ and examples/; DOCUMENTS="FILE ..."
 	$(NEED) elixir:elixir perl:perl
 	$(BIN)/python3 tests/documents/run.py $(DOCUMENTS)
-test-consumers: build ## projects that depend on this, by rebar3, mix, pip; CONSUMER=mix
+test-consumers: setup build ## projects that depend on this, by rebar3, mix, pip; CONSUMER=mix
 	$(NEED) elixir:elixir
 	$(BIN)/python3 -m pytest tests/consumers $(if $(CONSUMER),--consumer $(CONSUMER),-n 2)
 test-lowest: setup ## the Python tests with the lowest versions that are allowed
 	$(IN_NEW) tests/systems/lowest.sh
-test-aarch64: build ## the main job on ARM64, emulated
+test-aarch64: setup build ## the main job on ARM64, emulated
 	@bash tests/systems/aarch64.sh
 test-trixie: ## tests and checks on Debian 13 (Erlang/OTP 27, Python 3.13), in a root of its own
 	@bash tests/systems/debian.sh trixie
 test-dockerfile: ## the Dockerfile of the guides, without Docker
 	@bash tests/systems/dockerfile.sh
 
-check: build ## linters, type checkers, dialyzer
+check: setup build ## linters, type checkers, dialyzer
 	$(NEED) nix-instantiate:nix-bin shellcheck:shellcheck
 	@$(MAKE) -j2 --no-print-directory check-python check-erlang check-shell
 check-python: setup
@@ -87,7 +90,7 @@ cover-erlang: compile-tests
 	@erl -noshell -pa _build/test/lib/signal_port/tests/erlang -s signal_port_cover main \
 	    -extra _build/test/logs/*/coverdata
 
-bench: build ## the port beside the NIF and others; NIF= ERLPORT= QUICK=1 ONLY=dr_ RESULT=FILE
+bench: setup build ## the port beside the NIF and others; NIF= ERLPORT= QUICK=1 ONLY=dr_ RESULT=FILE
 	@sh scripts/bench.sh
 capacity: setup ## cores and hosts for RATE=2000 calls a second; MIX=dr_encrypt:9,x25519:1 CORES= RESULT=
 	@$(BIN)/python3 bench/capacity.py --rate '$(RATE)' --mix '$(MIX)' --cores '$(CORES)' \

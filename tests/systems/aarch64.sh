@@ -135,13 +135,13 @@ fetch_emulator() {
 # What the project needs of PyPI, but the linters; for the Python of the root, by the pip of this
 # machine.
 make_venv() {
-    local pip=(priv/venv/bin/python3 -m pip -q --disable-pip-version-check) python packages
+    local pip=(.venv/bin/python3 -m pip -q --disable-pip-version-check) python packages
     python=$(readlink "$root/usr/bin/python3")
     say "fetching the packages for aarch64's $python"
     mkdir -p "$dir/venv/bin"
     ln -s /usr/bin/python3 "$dir/venv/bin/python3"
     echo "home = /usr/bin" > "$dir/venv/pyvenv.cfg"
-    mapfile -t packages < <(priv/venv/bin/python3 tests/systems/print_requirements.py)
+    mapfile -t packages < <(.venv/bin/python3 tests/systems/print_requirements.py)
     # erlang_py is pure Python, and on PyPI only as source.
     "${pip[@]}" wheel --use-pep517 --no-deps --wheel-dir "$dir/apt" erlang_py
     "${pip[@]}" install --target "$dir/venv/lib/$python/site-packages" --no-compile \

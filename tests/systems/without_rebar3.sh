@@ -7,7 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 git ls-files -z | xargs -0 tar -c | tar -x -C "$work"
-ln -s "$root/.venv" "$work/.venv"
+mkdir "$work/priv"
+ln -s "$root/priv/venv" "$work/priv/venv"
 mkdir "$work/bin"
 cp tests/systems/crashing_rebar3.sh "$work/bin/rebar3"
 chmod +x "$work/bin/rebar3"
