@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT, Project
 
 DEADLINE = 60  # seconds, for a condition that is waited for
+MADE = "priv/venv is made of "  # what the installer says if it has done something
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -223,25 +224,39 @@ class TestInstall:
         project.run("sh", priv / "install", PYTHON=sys.executable)
         assert project.boot("-s", "consumer", "start_and_check", PATH=path).returncode == 0
 
-    @pytest.mark.consumer("install")
-    def test_installer_that_cannot_go_on_says_why_and_leaves_nothing(
-        self, project: Project
-    ) -> None:
-        project.run("rebar3", "compile")
-        priv = project.folder / "_build/default/lib/signal_port/priv"
-        offline = {"PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
-        without_venv = project.folder / "bin/python_without_venv"
-        for sentence, variables in (
-            ("there is no no-python", {"PYTHON": "no-python"}),
-            ("apt-get install python3-venv", {"PYTHON": without_venv}),
-            ("is there a network", {"PYTHON": sys.executable} | offline),
-        ):
-            ended = project.attempt("sh", priv / "install", **variables)
-            last = ended.stdout.splitlines()[-1]
-            assert ended.returncode == 1
-            assert last.startswith("signal_port: ")
-            assert sentence in last
-            assert not (priv / "venv").exists()
+    @pytest.mark.consumer("post_hook")
+    def test_post_hook_brings_the_environment_back(self, project: Project) -> None:
+        path = project.with_broken_python3()
+        for _ in ("fresh", "after a wipe"):
+            assert MADE in project.run("rebar3", "compile", PYTHON=sys.executable)
+            project.erl("consumer", "start_and_check", PATH=path)
+            shutil.rmtree(project.folder / "_build")
+        project.run("rebar3", "release", PYTHON=sys.executable)
+        assert project.boot("-s", "consumer", "start_and_check", PATH=path).returncode == 0
+        assert MADE not in project.run("rebar3", "compile", PYTHON=sys.executable)
+
+    @pytest.mark.consumer("relx_hook")
+    def test_hook_of_a_release_makes_the_environment_at_its_start(self, project: Project) -> None:
+        project.run("rebar3", "release")
+        (priv,) = project.release().glob("lib/signal_port-*/priv")
+        assert not (priv / "venv").exists()
+        project.environment = project.environment | {"PYTHON": sys.executable}
+        with running(project) as (_, evaluate):
+            assert evaluate("consumer:check(signal_port, signal_port).") == "ok"
+        assert (priv / "venv").is_dir()
+
+    @pytest.mark.consumer("mix_install")
+    def test_alias_and_step_of_mix_make_the_environment(self, project: Project) -> None:
+        project.environment = project.environment | {"PYTHON": sys.executable}
+        project.run("mix", "deps.get")
+        assert MADE in project.run("mix", "compile")
+        project.run("mix", "run", "check.exs")
+        assert MADE not in project.run("mix", "compile")
+        shutil.rmtree(project.folder / "deps/signal_port/priv/venv")
+        assert MADE in project.run("mix", "release", MIX_ENV="prod")
+        script = project.release() / "bin/consumer"
+        require = 'Code.require_file("check_release.exs")'
+        project.run(script, "eval", require, RELEASE_DISTRIBUTION="none")
 
 
 class TestPython:

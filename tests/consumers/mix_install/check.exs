@@ -1,0 +1,1 @@
+:ok = :consumer.check(:signal_port, :signal_port)
