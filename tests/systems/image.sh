@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of the script that sources it
 # Sourced by the tests of Dockerfiles: performs the instructions of a Dockerfile, without Docker, in
 # throw-away Debian roots.
 #

@@ -46,6 +46,7 @@ start() {
 }
 
 # beside USER COMMAND...: runs in another container, to which the volume is read-only
+# shellcheck disable=SC2016 # the inner shell expands them
 beside() {
     debian_root run "$root" sh -ec '
         user=$1
