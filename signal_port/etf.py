@@ -81,7 +81,7 @@ def check(payload: bytes) -> None:
 
 
 def _walk(payload: bytes, at: int) -> int:
-    """Return where the term at a position ends, which may be behind the end of the payload."""
+    """Return the position behind a term, which can be behind the end of the payload."""
     outer: list[int] = []  # of each sequence around: how many of its terms are still to come
     missing = 1
     for _ in range(MAX_TERMS):

@@ -1,7 +1,7 @@
 """What a worker's OS process does before it serves: it shields its memory and takes its streams.
 
 The port's pipes are put out of reach of everything else: what a stray print writes goes to standard
-error, never between two frames. Where the system offers less, the process starts all the same.
+error, never between two frames. If the system cannot do a step, the process starts without it.
 
 An old Python must be able to read this file: it has no annotations.
 """

@@ -1,8 +1,8 @@
 """`signal-port worker`: the process at the other end of a port, from its start to its end.
 
 Until the ready notice it keeps to the language of old Pythons and to the standard library, so that
-an unfit installation can still say in a notice what it lacks. Whatever is imported here is paid for
-by every start of a worker.
+an unfit installation can write a notice of what it lacks. Every start of a worker pays for what is
+imported here.
 """
 
 import os
@@ -14,22 +14,18 @@ from signal_port.process import harden_process, take_streams
 from signal_port.requirements import missing_requirement
 
 _USAGE = "usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]"
-_HELP = (
-    """%s
-
+_HELP = """
 Serve an Erlang VM on standard input and output, as PROTOCOL.md describes it.
 
   MAX_FRAME   longest frame to read or write, in bytes; default 134217728
   BUSY_WAIT   microseconds to wait awake for the next request; default 0"""
-    % _USAGE
-)
 
 
 def main(arguments):
     # type: (list[str]) -> int
     """Run a worker; return the exit status."""
     if arguments in (["--help"], ["-h"]):
-        print(_HELP)
+        print(_USAGE + "\n" + _HELP)
         return OK
     if len(arguments) > 2 or not all(map(_is_number, arguments)):
         return fail(_USAGE, USAGE)
@@ -54,6 +50,11 @@ def run_worker(max_frame=None, busy_wait=0):
     if reason:
         write_unfit(sink, reason)
         return UNFIT
+    return _serve(source, sink, max_frame, busy_wait)
+
+
+def _serve(source, sink, max_frame, busy_wait):
+    # type: (int, int, int | None, int) -> int
     from signal_port.errors import ProtocolError
     from signal_port.limits import MAX_FRAME
     from signal_port.version import versions

@@ -7,7 +7,7 @@ import sys
 import pytest
 from child import PACKAGE, ROOT, Ended, code, python
 
-from signal_port import __version__, exit_status
+from signal_port import __version__, exit_status, version
 from signal_port.command_line import COMMANDS
 from signal_port.exit_status import UNFIT, USAGE
 
@@ -66,7 +66,7 @@ class TestHelp:
 
 
 class TestMistakes:
-    """What is wrong is said on standard error, with status 2."""
+    """A wrong command line is explained on standard error, with status 2."""
 
     @pytest.mark.parametrize("arguments", [[], [""], ["help"], ["1", "worker"], ["-v"], ["Worker"]])
     def test_unknown_command_is_named_in_one_line(self, arguments: list[str]) -> None:
@@ -91,14 +91,14 @@ class TestNeeds:
     """A command whose needs are not met ends with one sentence, before it is imported."""
 
     @pytest.mark.parametrize("arguments", [["version"], ["selftest"], ["inspect-session", "-"]])
-    def test_missing_package_is_told(self, arguments: list[str]) -> None:
+    def test_missing_package_gets_one_sentence(self, arguments: list[str]) -> None:
         ended = python("-S", "-m", "signal_port", *arguments)
         assert (ended.status, ended.stdout) == (UNFIT, b"")
         assert ended.stderr.startswith(f"signal-port: {THIS_PYTHON} cannot import cryptography (")
         assert ended.stderr.count("\n") == 1
 
     @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "worker"])
-    def test_old_python_is_told_which_is_needed(self, name: str) -> None:
+    def test_old_python_gets_one_sentence(self, name: str) -> None:
         run = "from signal_port.command_line import main", f"sys.exit(main([{name!r}]))"
         ended = python(*code("sys.version_info = (3, 9, 2)", *run))
         assert (ended.status, ended.stdout) == (UNFIT, b"")
@@ -131,3 +131,8 @@ class TestVersion:
         assert line.count("\n") == 1
         for name in ("cryptography", "OpenSSL"):
             assert name in line
+
+    def test_version_is_that_of_the_ready_notice(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert version.main([]) == 0
+        printed = capsys.readouterr().out
+        assert printed == ", ".join(f"{n} {v}" for n, v in version.versions().items()) + "\n"

@@ -10,7 +10,7 @@ from source import imports, parsed
 
 FOLDERS = [PACKAGE, ROOT / "bench", ROOT / "tests" / "python", ROOT / "tests" / "fuzz"]
 
-# By the module that is imported: who may do it. A new importer needs a reason in its own head.
+# By the module that is imported: which modules import it. A new importer needs a reason.
 IMPORTERS = {
     "cryptography": {"primitives"},
     "erlang": {"codec"},

@@ -1,4 +1,4 @@
-"""The pipes of a worker's process, where the system enlarges them and where it does not."""
+"""The pipes of a worker's process, on systems that enlarge them and on others."""
 
 import os
 import socket

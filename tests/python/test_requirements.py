@@ -92,7 +92,7 @@ class TestRequirementsCommand:
 
 
 class TestOldPython:
-    """A Python below the lowest version is told so, whatever else it lacks."""
+    """A Python below the lowest version gets that sentence, whatever else it lacks."""
 
     def test_sentence_names_the_lowest_version(self) -> None:
         ended = python(*code(OLD, *run("version")))
@@ -101,9 +101,9 @@ class TestOldPython:
         assert "is 3.9: set {python, Path} to a later one" in ended.stderr
 
     def test_no_package_is_imported_before(self) -> None:
-        told = "from signal_port import command_line, requirements, worker_command"
+        lines = "from signal_port import command_line, requirements, worker_command"
         ended = python(
-            *code(OLD, told, "requirements.missing_requirement()", "print(*sys.modules)")
+            *code(OLD, lines, "requirements.missing_requirement()", "print(*sys.modules)")
         )
         imported = ended.stdout.decode().split()
         assert "signal_port.worker_command" in imported
@@ -145,7 +145,7 @@ def newer_syntax(source: str) -> list[str]:
 
 
 class TestOldSyntax:
-    """A Python that is too old must be able to read what tells it so."""
+    """A Python that is too old can read the code that says so."""
 
     @pytest.mark.parametrize("module", READ_BY_AN_OLD_PYTHON)
     def test_module_has_no_newer_syntax(self, module: str) -> None:
@@ -154,8 +154,8 @@ class TestOldSyntax:
         source.encode("ascii")  # the encoding that Python 2 takes for granted
 
     def test_modules_are_all_that_is_imported_before_the_check(self) -> None:
-        told = "from signal_port import __main__, worker_command"
-        ended = python(*code(told, "print(*(n for n in sys.modules if 'signal_port' in n))"))
+        lines = "from signal_port import __main__, worker_command"
+        ended = python(*code(lines, "print(*(n for n in sys.modules if 'signal_port' in n))"))
         imported = {name.partition(".")[2] or "__init__" for name in ended.stdout.decode().split()}
         assert imported == {*READ_BY_AN_OLD_PYTHON}
 
