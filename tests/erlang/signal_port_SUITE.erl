@@ -4,6 +4,7 @@
 
 -define(MIB, 1024 * 1024).
 -define(MAX_FRAME, 64 * ?MIB + 1024).
+-define(PATIENT, 60_000).  % milliseconds; a timeout that no test reaches
 
 all() ->
     [{group, vectors}, {group, conversation}, {group, errors}, {group, types},
@@ -35,7 +36,8 @@ end_per_suite(_) ->
 init_per_testcase(_, Config) ->
     case catch signal_port:info() of
         #{} -> ok;
-        _ -> ok = signal_port_stage:start([{pool_size, 2}, {max_frame, ?MAX_FRAME}])
+        _ -> ok = signal_port_stage:start([{pool_size, 2}, {max_frame, ?MAX_FRAME},
+                                           {call_timeout, ?PATIENT}, {stall_timeout, ?PATIENT}])
     end,
     Config.
 

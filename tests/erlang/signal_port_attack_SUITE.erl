@@ -71,7 +71,7 @@ judged(_, ok) -> read;
 judged(_, Answer) when element(1, Answer) =:= ok -> read;
 judged(_, _) -> false.
 
-%% The errors of this operation, not those of the bridge: no call may be lost.
+%% The errors of this operation. Errors of the bridge would mean that a call was lost.
 errors(encrypt) -> errors(dr_encrypt);
 errors(decrypt) -> errors(dr_decrypt);
 errors(Operation) -> maps:get(Operation, persistent_term:get(?MODULE)).

@@ -158,7 +158,7 @@ worker_leaves_no_core(_) ->
     [Core] = [Rest || <<"Max core file size", Rest/binary>> <- Lines],
     [<<"0">>, <<"0">> | _] = string:lexemes(Core, " ").
 
-%% The worker ends with its parent (see signal_port_fault_SUITE), so no shell may be in between.
+%% The worker ends with its parent (see signal_port_fault_SUITE), so no shell is in between.
 worker_is_a_child_of_the_vm(_) ->
     {ok, Stat} = file:read_file("/proc/" ++ integer_to_list(started()) ++ "/stat"),
     [_, Rest] = binary:split(Stat, <<") ">>),

@@ -1,5 +1,5 @@
 %% The search for planted secrets: a case gets secrets and a log handler that keeps all events. At
-%% its end nothing printed may have a part of a secret.
+%% its end nothing printed has a part of a secret.
 -module(signal_port_search).
 
 -export([set_up/1, clean_up/1, log/2, record/2]).

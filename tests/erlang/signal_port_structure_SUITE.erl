@@ -116,7 +116,7 @@ beams(Folder) ->
 edges(Folders) ->
     with_xref(Folders, fun(Xref) -> query(Xref, "strict ME || AM") end).
 
-%% @doc Which function calls which function of another module; '$M_EXPR' where xref cannot know.
+%% @doc Which function calls which function of another module; '$M_EXPR' if xref cannot know.
 calls(Folders) ->
     with_xref(Folders, fun(Xref) -> query(Xref, "XC") end).
 
@@ -157,7 +157,7 @@ is_dynamic(_) -> false.
 
 %% --- Pure functions of a graph ---
 
-%% @doc The circles of a graph, each as the sorted list of its modules. A module may call itself.
+%% @doc The circles of a graph, each as the sorted list of its modules. A module can call itself.
 circles(Edges) ->
     Graph = digraph:new(),
     [[digraph:add_vertex(Graph, Module) || Module <- [From, To]] || {From, To} <- Edges],
