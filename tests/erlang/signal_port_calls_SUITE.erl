@@ -1,0 +1,125 @@
+%% The calls of one worker, its counters and deadlines. No process runs here.
+-module(signal_port_calls_SUITE).
+-compile([export_all, nowarn_export_all]).
+
+-define(WINDOW, 64).  % calls that the OS process gets before it replies
+
+all() ->
+    [{group, window}, {group, replies}, {group, dropped}, {group, ends}, {group, deadlines}].
+
+groups() ->
+    [{window, [no_call_gives_no_frame, calls_are_taken_in_order, window_holds_64_calls,
+               reply_opens_the_window]},
+     {replies, [oldest_call_gets_the_reply, wrong_tag_is_an_error, unasked_reply_is_an_error]},
+     {dropped, [expired_calls_are_dropped, call_without_deadline_is_kept,
+                missing_number_counts_as_dropped, late_number_is_taken_back]},
+     {ends, [oldest_open_call_is_apart, waiting_calls_have_no_oldest]},
+     {deadlines, [infinite_deadline_never_passes, past_deadline_has_no_time_left]}].
+
+%% --- The window ---
+
+no_call_gives_no_frame(_) ->
+    {[], _} = signal_port_calls:take(calls(0)).
+
+calls_are_taken_in_order(_) ->
+    {Frames, _} = signal_port_calls:take(calls(3)),
+    [0, 1, 2] = [tag(Frame) || Frame <- Frames].
+
+window_holds_64_calls(_) ->
+    {Frames, Calls} = signal_port_calls:take(calls(?WINDOW + 1)),
+    ?WINDOW = length(Frames),
+    {[], _} = signal_port_calls:take(Calls).
+
+reply_opens_the_window(_) ->
+    {_, Calls} = signal_port_calls:take(calls(?WINDOW + 2)),
+    {_, _, Replied} = signal_port_calls:reply(reply(0), Calls),
+    {[Frame], _} = signal_port_calls:take(Replied),
+    ?WINDOW = tag(Frame).
+
+%% --- Replies ---
+
+oldest_call_gets_the_reply(_) ->
+    {_, Calls} = signal_port_calls:take(calls(2)),
+    {1, <<"answer">>, Replied} = signal_port_calls:reply(reply(0), Calls),
+    {2, <<"answer">>, _} = signal_port_calls:reply(reply(1), Replied).
+
+wrong_tag_is_an_error(_) ->
+    {_, Calls} = signal_port_calls:take(calls(2)),
+    error = signal_port_calls:reply(reply(1), Calls).
+
+unasked_reply_is_an_error(_) ->
+    error = signal_port_calls:reply(reply(0), calls(1)).
+
+%% --- Dropped calls ---
+
+expired_calls_are_dropped(_) ->
+    Counters = signal_port_counters:new(),
+    Past = signal_port_deadline:now_ms() - 1,
+    Calls = lists:foldl(fun(Number, Calls) -> add(Number, Past, Counters, Calls) end,
+                        signal_port_calls:new(Counters), [1, 2]),
+    2 = signal_port_counters:in_flight(Counters),
+    {[], _} = signal_port_calls:take(signal_port_calls:drop_expired(Calls)),
+    0 = signal_port_counters:in_flight(Counters).
+
+call_without_deadline_is_kept(_) ->
+    {[_], _} = signal_port_calls:take(signal_port_calls:drop_expired(calls(1))).
+
+%% The caller of number 2 was killed before it sent its call.
+missing_number_counts_as_dropped(_) ->
+    Counters = signal_port_counters:new(),
+    [1, 2, 3] = [signal_port_counters:add_sent(Counters) || _ <- [1, 2, 3]],
+    _ = arrived([1, 3], Counters),
+    2 = signal_port_counters:in_flight(Counters).
+
+late_number_is_taken_back(_) ->
+    Counters = signal_port_counters:new(),
+    [1, 2, 3] = [signal_port_counters:add_sent(Counters) || _ <- [1, 2, 3]],
+    _ = arrived([1, 3, 2], Counters),
+    3 = signal_port_counters:in_flight(Counters).
+
+%% --- The end of a worker ---
+
+oldest_open_call_is_apart(_) ->
+    {_, Calls} = signal_port_calls:take(calls(?WINDOW + 1)),
+    {[1], Others} = signal_port_calls:oldest_and_others(Calls),
+    Others = lists:seq(2, ?WINDOW + 1).
+
+waiting_calls_have_no_oldest(_) ->
+    {[], [1, 2]} = signal_port_calls:oldest_and_others(calls(2)).
+
+%% --- Deadlines ---
+
+infinite_deadline_never_passes(_) ->
+    infinity = signal_port_deadline:from_timeout(infinity),
+    infinity = signal_port_deadline:remaining(infinity),
+    false = signal_port_deadline:has_passed(infinity).
+
+past_deadline_has_no_time_left(_) ->
+    Past = signal_port_deadline:now_ms() - 1,
+    0 = signal_port_deadline:remaining(Past),
+    true = signal_port_deadline:has_passed(signal_port_deadline:from_timeout(0)).
+
+%% --- Internals ---
+
+%% So many calls that wait. The alias of each is its number.
+calls(Count) ->
+    arrived(lists:seq(1, Count), signal_port_counters:new()).
+
+arrived(Numbers, Counters) ->
+    lists:foldl(fun add/2, signal_port_calls:new(Counters), Numbers).
+
+add(Number, Calls) ->
+    Request = signal_port_secret:hide(signal_port_codec:request(init, [])),
+    signal_port_calls:add(Number, Number, infinity, Request, Calls).
+
+add(Number, Deadline, Counters, Calls) ->
+    Number = signal_port_counters:add_sent(Counters),
+    Request = signal_port_secret:hide(signal_port_codec:request(init, [])),
+    signal_port_calls:add(Number, Number, Deadline, Request, Calls).
+
+reply(Tag) ->
+    <<16#92, 16#C4, 4, Tag:32, "answer">>.
+
+tag(Frame) ->
+    <<_Length:32, 16#93, 16#C4, 4, Tag:32, _/binary>> = iolist_to_binary(Frame),
+    Tag.
