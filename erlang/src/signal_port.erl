@@ -82,6 +82,8 @@
     | {command, none | [unicode:chardata()]}
     | {socket, none | file:filename_all()}
     | {start_without_worker, boolean()}
+    | {sandbox, auto | required | off}
+    | {max_memory, auto | infinity | pos_integer()}
     | {pool_size, auto | pos_integer()}
     | {busy_wait, auto | non_neg_integer()}
     | {call_timeout, timeout()}
@@ -89,7 +91,7 @@
     | {start_timeout, pos_integer()}
     | {max_frame, pos_integer()}.
 %% An option of the application. Timeouts are in milliseconds, `busy_wait' is in microseconds,
-%% `max_frame' is in bytes.
+%% `max_frame' and `max_memory' are in bytes.
 
 %% --- Short names, and operations that the NIF lacks ---
 
@@ -367,8 +369,9 @@ check_response(Message, RequestId) ->
 %% @doc Returns the state of the application: the backend and the reason for it, the versions of
 %% the Python side, and for each worker its state (`idle' before its first use, `starting',
 %% `ready', `waiting' for its next start), its OS process id (if it is a child of this VM), its
-%% versions with the path of its Python (`executable'), the calls answered and in flight, the
-%% restarts, and why the last worker ended. Exits with `noproc' if the application is not running.
+%% versions with the path of its Python (`executable'), its sandbox, the calls answered and in
+%% flight, the restarts, and why the last worker ended. Exits with `noproc' if the application is
+%% not running.
 -spec info() ->
     #{backend := port | nif,
       reason := string(),
@@ -377,6 +380,7 @@ check_response(Message, RequestId) ->
                   restarts := non_neg_integer()},
       workers := [#{state := idle | starting | ready | waiting,
                     os_pid := pos_integer() | undefined, versions := #{atom() => binary()},
+                    sandbox := seccomp | {none, Why :: binary()} | undefined,
                     calls := non_neg_integer(), in_flight := integer(),
                     restarts := non_neg_integer(), last_reason := string() | undefined}]}.
 info() ->

@@ -98,7 +98,7 @@ notice(Frame) ->
     end.
 
 known_versions(Versions) ->
-    Known = [signal_port, python, executable, cryptography, openssl],
+    Known = [signal_port, python, executable, cryptography, openssl, sandbox],
     maps:from_list([{Name, maps:get(atom_to_binary(Name), Versions)}
                     || Name <- Known, is_map_key(atom_to_binary(Name), Versions)]).
 

@@ -28,13 +28,16 @@ make(#{command := [Wanted | Args]} = Config) ->
         Wanted -> os:find_executable(Wanted);
         _ -> filename:absname(Wanted)
     end,
-    Env = limits(Config) ++ environment(os:env()),
+    Env = limits(Config) ++ confinement(Config) ++ environment(os:env()),
     runnable(Wanted, #{program => Program, args => Args, env => Env, option => command});
-make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait}) ->
+make(#{python := Wanted, max_frame := MaxFrame, busy_wait := BusyWait} = Config) ->
     Arguments = ["worker", integer_to_list(MaxFrame), integer_to_list(BusyWait)],
     case signal_port_interpreter:find(Wanted) of
-        {ok, Python} -> runnable(Wanted, signal_port(Python, Arguments));
-        {error, Why} -> {error, Why}
+        {ok, Python} ->
+            #{env := Env} = Command = signal_port(Python, Arguments),
+            runnable(Wanted, Command#{env := confinement(Config) ++ Env});
+        {error, Why} ->
+            {error, Why}
     end.
 
 %% A folder would pass the port's own test, since it is executable.
@@ -60,6 +63,11 @@ signal_port(Python, Arguments) ->
     Package = filename:join([signal_port_interpreter:priv_dir(), "python", "signal_port"]),
     #{program => Python, args => ["-I", "-B", Package | Arguments], env => environment(os:env()),
       option => python}.
+
+%% How a worker confines itself before its first request (PROTOCOL.md).
+confinement(#{sandbox := Sandbox, max_memory := MaxMemory}) ->
+    [{"SIGNAL_PORT_SANDBOX", atom_to_list(Sandbox)},
+     {"SIGNAL_PORT_MAX_MEMORY", signal_port_sentence:format("~w", [MaxMemory])}].
 
 %% What the command line of Python's worker has as arguments (PROTOCOL.md).
 limits(#{max_frame := MaxFrame, busy_wait := BusyWait}) ->

@@ -11,6 +11,8 @@
     command := none | [string()],    % a program and its arguments
     socket := none | file:filename(),
     start_without_worker := boolean(),
+    sandbox := auto | required | off,
+    max_memory := auto | infinity | pos_integer(),  % bytes of one worker
     pool_size := pos_integer(),      % workers
     busy_wait := non_neg_integer(),  % microseconds
     call_timeout := timeout(),       % milliseconds, for all attempts of a call together
@@ -25,6 +27,7 @@
 -define(MAX_BUSY_WAIT, 10_000).      % microseconds
 -define(MIN_FRAME, 16 * 1024).       % bytes
 -define(MAX_FRAME, 16#7FFFFFFF).     % bytes; the most that a port accepts at once
+-define(MIN_MEMORY, 64 * 1024 * 1024). % bytes; a worker without a call uses about 27 MiB
 -define(MAX_SOCKET_PATH, 107).       % bytes; the system's limit
 
 %% At most one of these says what the workers are; the values are the defaults.
@@ -39,6 +42,8 @@ options() ->
      {socket, none, fun is_socket/1,
       "none or the path of a Unix domain socket, of at most 107 bytes"},
      {start_without_worker, false, fun is_boolean/1, "true or false"},
+     {sandbox, auto, fun is_sandbox/1, "auto, required or off"},
+     {max_memory, auto, fun is_max_memory/1, "auto, infinity or bytes, at least 67108864"},
      {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
      {busy_wait, auto, fun is_busy_wait/1, "auto or microseconds from 0 to 10000"},
      {call_timeout, 15_000, fun is_timeout/1, "milliseconds or infinity"},
@@ -123,6 +128,11 @@ is_socket(none) -> true;
 is_socket(Path) ->
     Path =/= auto andalso is_path(Path)
         andalso byte_size(unicode:characters_to_binary(Path)) =< ?MAX_SOCKET_PATH.
+
+is_sandbox(Value) -> lists:member(Value, [auto, required, off]).
+
+is_max_memory(Value) ->
+    lists:member(Value, [auto, infinity]) orelse is_integer(Value) andalso Value >= ?MIN_MEMORY.
 
 is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 1, ?MAX_POOL_SIZE).
 

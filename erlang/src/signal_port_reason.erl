@@ -9,6 +9,8 @@
 -define(MAX_SIGNAL, 64).    % of Linux; other systems have fewer
 -define(SIGKILL, 9).
 -define(SIGTERM, 15).
+-define(SIGSYS, 31).
+-define(MEMORY, 71).        % exit status of a worker that needs too much memory (PROTOCOL.md)
 
 -type why() ::
     no_python
@@ -18,6 +20,7 @@
     | {closed_at_start, Socket :: file:filename()}
     | {unfit, binary()}
     | {protocol, Theirs :: integer(), Ours :: integer()}
+    | {no_sandbox, file:filename()}
     | {not_ready, file:filename(), Milliseconds :: pos_integer()}
     | {ended, file:filename(), Status :: non_neg_integer()}
     | {exit_status, Status :: non_neg_integer()}
@@ -64,9 +67,18 @@ explain({protocol, Theirs, Ours}) ->
 explain({not_ready, Path, Milliseconds}) ->
     sentence("the worker (~ts) was not ready within ~b ms: read its standard error, or raise "
              "signal_port's option {start_timeout, Milliseconds}", [Path, Milliseconds]);
+explain({no_sandbox, Path}) ->
+    sentence("the worker (~ts) is in no sandbox, and signal_port's option sandbox is required: use "
+             "a worker that enters one, or set the option to auto", [Path]);
 explain({ended, Path, Status}) ->
     sentence("the worker (~ts) ended with ~s before it was ready: read its standard error",
              [Path, status(Status)]);
+explain({exit_status, ?MEMORY}) ->
+    "the worker ended, because a call needed more memory than signal_port's option max_memory "
+    "allows: raise it, or lower max_frame";
+explain({exit_status, Status}) when Status =:= 128 + ?SIGSYS ->
+    "the worker ended with signal 31 (SIGSYS): its sandbox stopped a system call that no worker "
+    "needs; treat the message that caused it as an attack";
 explain({exit_status, Status}) ->
     "the worker ended with " ++ status(Status);
 explain(invalid_data) ->
@@ -127,6 +139,7 @@ signal(9) -> "9 (SIGKILL)";
 signal(11) -> "11 (SIGSEGV)";
 signal(13) -> "13 (SIGPIPE)";
 signal(15) -> "15 (SIGTERM)";
+signal(31) -> "31 (SIGSYS)";
 signal(Number) -> integer_to_list(Number).
 
 sentence(Format, Args) ->

@@ -24,6 +24,7 @@
     os_pid :: pos_integer() | undefined,
     counters :: signal_port_counters:counters() | undefined,
     versions = #{} :: #{atom() => binary()},
+    sandbox :: sandbox() | undefined,
     ready_at :: integer() | undefined,   % monotonic milliseconds
     starts = 0 :: non_neg_integer(),
     score = 0 :: non_neg_integer(),      % of the failed starts since the last worker was ready
@@ -32,8 +33,9 @@
 }).
 
 -opaque slot() :: #slot{}.
+-type sandbox() :: seccomp | {none, Why :: binary()}.
 -type info() :: #{state := idle | starting | ready | waiting, os_pid := pos_integer() | undefined,
-                  versions := #{atom() => binary()},
+                  versions := #{atom() => binary()}, sandbox := sandbox() | undefined,
                   calls := non_neg_integer(), in_flight := integer(),
                   restarts := non_neg_integer(), last_reason := string() | undefined}.
 
@@ -62,8 +64,9 @@ started(Slot, OsPid) ->
 -spec ready(slot(), Versions :: #{atom() => binary()}) -> slot().
 ready(#slot{os_pid = OsPid, score = Score} = Slot, Versions) ->
     signal_port_event:worker_up(OsPid, Versions, Score > 0),
-    Slot#slot{state = ready, versions = Versions, ready_at = signal_port_deadline:now_ms(),
-              score = 0}.
+    Sandbox = sandbox(maps:get(sandbox, Versions, <<"none: the worker does not say">>)),
+    Slot#slot{state = ready, versions = maps:remove(sandbox, Versions), sandbox = Sandbox,
+              ready_at = signal_port_deadline:now_ms(), score = 0}.
 
 %% @doc The worker has ended. Returns the milliseconds to wait before the next start.
 -spec down(slot(), Reason :: term()) -> {Delay :: non_neg_integer(), slot()}.
@@ -119,8 +122,13 @@ is_given_up(#slot{score = Score}) -> Score >= ?GIVE_UP.
 info(#slot{state = State, os_pid = OsPid, starts = Starts, calls = Calls} = Slot) ->
     {Answered, InFlight} = counted(Slot#slot.counters),
     #{state => State, os_pid => OsPid, versions => Slot#slot.versions,
+      sandbox => Slot#slot.sandbox,
       calls => Calls + Answered, in_flight => InFlight,
       restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
+
+sandbox(<<"seccomp">>) -> seccomp;
+sandbox(<<"none: ", Why/binary>>) -> {none, Why};
+sandbox(Other) -> {none, Other}.
 
 counted(undefined) -> {0, 0};
 counted(Counters) ->

@@ -29,6 +29,7 @@
     counters :: signal_port_counters:counters(),
     calls :: signal_port_calls:calls(),
     ready = false :: boolean(),
+    needs_sandbox :: boolean(),
     stalled = false :: boolean(),     % the watchdog kills the child process
     stream :: signal_port_secret:hidden(signal_port_frame:stream() | too_long),
     will_write = false :: boolean()   % the channel is full and a timer runs
@@ -68,12 +69,12 @@ report_invalid_reply(Worker) ->
 
 -spec init({pid(), signal_port_counters:counters(), signal_port_config:config()}) ->
     {ok, #state{}}.
-init({Pool, Counters, #{max_frame := MaxFrame}}) ->
+init({Pool, Counters, #{max_frame := MaxFrame, sandbox := Sandbox}}) ->
     process_flag(trap_exit, true),
     process_flag(sensitive, true),
     Stream = signal_port_secret:hide(signal_port_frame:new(MaxFrame)),
     {ok, #state{pool = Pool, counters = Counters, calls = signal_port_calls:new(Counters),
-                stream = Stream}}.
+                needs_sandbox = Sandbox =:= required, stream = Stream}}.
 
 -spec handle_info(term(), #state{}) ->
     {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
@@ -157,11 +158,10 @@ received([Frame | Frames], #state{ready = true, calls = Calls} = State) ->
         error ->
             stop(invalid_data, State)
     end;
-received([Notice | Frames], #state{ready = false, pool = Pool} = State) ->
+received([Notice | Frames], #state{ready = false} = State) ->
     case signal_port_codec:notice(Notice) of
         {ready, ?PROTOCOL, Versions} ->
-            Pool ! {ready, self(), Versions},
-            received(Frames, State#state{ready = true});
+            ready(Versions, Frames, State);
         {ready, Other, _} ->
             stop({protocol, Other, ?PROTOCOL}, State);
         {unfit, Reason} ->
@@ -169,6 +169,13 @@ received([Notice | Frames], #state{ready = false, pool = Pool} = State) ->
         error ->
             stop(invalid_data, State)
     end.
+
+ready(Versions, _Frames, #state{needs_sandbox = true, channel = Channel} = State)
+  when map_get(sandbox, Versions) =/= <<"seccomp">>; not is_map_key(sandbox, Versions) ->
+    stop({no_sandbox, signal_port_channel:name(Channel)}, State);
+ready(Versions, Frames, #state{pool = Pool} = State) ->
+    Pool ! {ready, self(), Versions},
+    received(Frames, State#state{ready = true}).
 
 %% An idle process does not collect its garbage: it would keep a long frame and its chunks.
 collect_garbage([Frame | _], {noreply, State}) when byte_size(Frame) > ?LONG_FRAME ->

@@ -19,10 +19,11 @@ groups() ->
 
 no_options_are_the_defaults(_) ->
     {ok, #{backend := auto, python := auto, command := none, socket := none,
-           start_without_worker := false, pool_size := _, busy_wait := _, call_timeout := 15000,
+           start_without_worker := false, sandbox := auto, max_memory := auto, pool_size := _,
+           busy_wait := _, call_timeout := 15000,
            stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728} = Config} =
         signal_port_config:check([]),
-    11 = map_size(Config).
+    13 = map_size(Config).
 
 pool_size_follows_the_schedulers(_) ->
     {ok, #{pool_size := Size}} = signal_port_config:check([{pool_size, auto}]),
@@ -90,8 +91,8 @@ unknown_option_is_refused(_) ->
 
 unknown_option_lists_the_options(_) ->
     {error, "signal_port has no option size; its options are backend, python, command, socket, "
-            "start_without_worker, pool_size, busy_wait, call_timeout, stall_timeout, "
-            "start_timeout, max_frame"} =
+            "start_without_worker, sandbox, max_memory, pool_size, busy_wait, call_timeout, "
+            "stall_timeout, start_timeout, max_frame"} =
         signal_port_config:check([{size, 2}]).
 
 option_without_value_is_refused(_) ->

@@ -8,12 +8,12 @@ all() ->
 groups() ->
     [{calls, [program_answers_calls, arguments_arrive_as_they_are, limits_travel_in_the_environment,
               program_is_found_on_the_path, binaries_are_strings_too,
-              application_starts_without_worker_if_asked]},
+              application_starts_without_worker_if_asked, sandbox_is_reported]},
      {refused, [missing_program_is_told, folder_is_told, file_without_x_is_told,
                 program_that_ends_is_told, program_that_writes_garbage_is_told,
                 python_beside_command_is_refused, socket_beside_command_is_refused,
                 malformed_command_is_refused, long_socket_path_is_refused,
-                too_many_open_files_are_told]}].
+                too_many_open_files_are_told, worker_without_required_sandbox_is_refused]}].
 
 init_per_testcase(_, Config) ->
     signal_port_stage:stop(),
@@ -38,10 +38,12 @@ arguments_arrive_as_they_are(Config) ->
 
 limits_travel_in_the_environment(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "environment"),
-    Script = "import os, sys; open(sys.argv[1], 'w').write("
-        "os.environ['SIGNAL_PORT_MAX_FRAME'] + ' ' + os.environ['SIGNAL_PORT_BUSY_WAIT'])",
-    {error, _} = start([python(), "-c", Script, File], [{max_frame, 65536}, {busy_wait, 7}]),
-    {ok, <<"65536 7">>} = file:read_file(File).
+    Script = "import os, sys; names = ('MAX_FRAME', 'BUSY_WAIT', 'SANDBOX', 'MAX_MEMORY'); "
+        "values = [os.environ['SIGNAL_PORT_' + name] for name in names]; "
+        "open(sys.argv[1], 'w').write(' '.join(values))",
+    Options = [{max_frame, 65536}, {busy_wait, 7}, {sandbox, auto}, {max_memory, 100_000_000}],
+    {error, _} = start([python(), "-c", Script, File], Options),
+    {ok, <<"65536 7 auto 100000000">>} = file:read_file(File).
 
 program_is_found_on_the_path(_) ->
     ok = start(["python3" | tl(worker())], []),
@@ -61,6 +63,12 @@ application_starts_without_worker_if_asked(Config) ->
     ok = file:change_mode(Program ++ ".new", 8#755),
     ok = file:rename(Program ++ ".new", Program),
     signal_port_stage:until(fun() -> {ok, _} = signal_port:sha256(<<"abc">>) end).
+
+sandbox_is_reported(_) ->
+    ok = start(worker(), [{sandbox, off}]),
+    [#{sandbox := {none, _}}] = signal_port_stage:workers(),
+    ok = start([signal_port_stage:stand_in("honest.py")], []),
+    [#{sandbox := {none, <<"the worker does not say">>}}] = signal_port_stage:workers().
 
 %% --- Refused ---
 
@@ -106,6 +114,10 @@ too_many_open_files_are_told(_) ->
     Sentence = signal_port_reason:explain({cannot_run, python, "/usr/bin/python3", emfile}),
     true = contains(Sentence, "too many open files"),
     false = contains(Sentence, "Python").
+
+worker_without_required_sandbox_is_refused(_) ->
+    true = contains(refused([signal_port_stage:stand_in("honest.py")], [{sandbox, required}]),
+                    "is in no sandbox, and signal_port's option sandbox is required").
 
 %% --- Internals ---
 

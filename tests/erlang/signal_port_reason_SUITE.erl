@@ -15,7 +15,7 @@ signals_have_names(_) ->
      || {Number, Sentence} <- [{4, "signal 4 (SIGILL)"}, {6, "signal 6 (SIGABRT)"},
                                {7, "signal 7 (SIGBUS)"}, {8, "signal 8 (SIGFPE)"},
                                {9, "signal 9 (SIGKILL)"}, {11, "signal 11 (SIGSEGV)"},
-                               {15, "signal 15 (SIGTERM)"}, {31, "signal 31"}]].
+                               {15, "signal 15 (SIGTERM)"}, {31, "signal 31 (SIGSYS)"}]].
 
 other_statuses_are_numbers(_) ->
     [Sentence = signal_port_reason:status(Status)
@@ -37,7 +37,8 @@ shutdown_reasons_are_explained(_) ->
                     {unfit, <<"old">>}, {protocol, 1, 2},
                     {cannot_run, command, "/p", eisdir}, {cannot_run, python, "/p", emfile},
                     {broken_venv, "/v", "/p", enoent}, {cannot_connect, "/s", timeout},
-                    {closed_at_start, "/s"}, connection_closed,
+                    {closed_at_start, "/s"}, connection_closed, {no_sandbox, "/p"},
+                    {exit_status, 71}, {exit_status, 159},
                     {not_ready, "/p", 5}, {ended, "/p", 1}, {exit_status, 1}, invalid_data,
                     stalled, port_closed, killed, {watchdog, killed}]].
 

@@ -4,7 +4,7 @@
 -compile([export_all, nowarn_export_all]).
 
 -define(STALL_TIMEOUT, 500).  % milliseconds
--define(CALLERS, 8).
+-define(CALLERS, 24).
 
 all() ->
     [{group, answers}, {group, start}, {group, loss}, {group, peers}].
