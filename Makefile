@@ -28,6 +28,7 @@ examples: build ## the other programs of examples/
 	$(NEED) elixir:elixir
 	@sh scripts/run_examples.sh
 doctor: build ## what this machine can and cannot do
+	@AUTOPSY=1 PIP_RETRIES=0 PIP_TIMEOUT=3 sh priv/install > /dev/null 2>&1 || true
 	@erl -noshell -pa $(EBINS) -s signal_port_doctor main
 docs: setup ## the documents and both APIs, as pages to browse
 	@sh scripts/make_docs.sh

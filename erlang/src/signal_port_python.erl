@@ -14,15 +14,19 @@ run(Arguments) ->
         {ok, #{program := Program, args := Args, env := Env}} ->
             lines(signal_port_os_process:run(Program, Args, Env, ?TIMEOUT));
         {error, Why} ->
-            ["it was not read: " ++ signal_port_reason:explain(Why)]
+            ["nothing was read: " ++ signal_port_reason:explain(Why)]
     end.
 
 lines({exited, _Status, Output}) ->
     case unicode:characters_to_list(Output) of
-        Text when is_list(Text) -> string:lexemes(Text, "\n");
+        Text when is_list(Text) -> [line(Line) || Line <- string:lexemes(Text, "\n")];
         _ -> []
     end;
 lines(hung) ->
-    ["it was not read: Python took too long"];
+    ["nothing was read: Python took too long"];
 lines({cannot_run, Reason}) ->
-    [signal_port_sentence:format("it was not read: no Python starts (~tp)", [Reason])].
+    [signal_port_sentence:format("nothing was read: no Python starts (~tp)", [Reason])].
+
+%% The Python side puts its name before what went wrong.
+line("signal-port: " ++ Line) -> Line;
+line(Line) -> Line.

@@ -113,7 +113,7 @@ class Environment:
     def _rename_in_scripts(self) -> None:
         old, new = os.fsencode(self._place), os.fsencode(self._target)
         for file in (self._place / "pyvenv.cfg", *(self._place / "bin").iterdir()):
-            if not file.is_symlink():
+            if file.is_file() and not file.is_symlink():
                 file.write_bytes(file.read_bytes().replace(old, new))
 
 
