@@ -1,6 +1,6 @@
 #!/bin/sh
-# Computes the cores and hosts that a rate of calls needs, and draws them in _build/bench. Run in the
-# repository's root after `make setup'. All settings are environment variables:
+# Computes the cores and hosts that a rate of calls needs, and draws them in _build/bench. Run in
+# the repository's root after `make setup'. All settings are environment variables:
 #
 # RATE    calls a second
 # MIX     the operations and their weights, for example dr_encrypt:9,x25519:1

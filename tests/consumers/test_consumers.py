@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project
+from project import Project
 
+ROOT = Path(__file__).parents[2]
 DEADLINE = 60  # seconds, for a condition that is waited for
 MADE = "priv/venv is made of "  # what the installer says if it has done something
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The units of deploy/systemd in a Debian 12 that is booted in a container: installed by the commands
-# of their README.md, analysed, started, killed, stopped, and called as the right user and as a
-# stranger. Uses the last commit.
+# The units of deploy/systemd in a Debian 12 that is booted in a container: installed by the
+# commands of their README.md, analysed, started, killed, stopped, and called as the right user
+# and as a stranger. Uses the last commit.
 #
-# Needs Linux, root, the network and systemd-nspawn. If no root can be made, it prints why, and exits
-# with 0. The bare Debian stays in $SYSTEMD_ROOT (_build/systemd).
+# Needs Linux, root, the network and systemd-nspawn. If no root can be made, it prints why, and
+# exits with 0. The bare Debian stays in $SYSTEMD_ROOT (_build/systemd).
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
