@@ -11,7 +11,6 @@ EBINS  := _build/default/lib/*/ebin
 BUILT  := _build/default/lib/signal_port/built
 NEED   := @sh scripts/need.sh
 IN_NEW := @PYTHON='$(PYTHON)' VENV_FLAGS='$(VENV_FLAGS)' sh
-
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
 
 help: ## this list
