@@ -79,7 +79,7 @@ def build(name: str, folder: Path, architecture: str, *flags: str, compiler: str
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"{name}.so"
     source = "missing_library" if name == "newer_glibc" else name
-    command = _compiler(compiler, architecture) + ["-shared", "-fPIC", "-w", f"-I{_headers()}"]
+    command = [*_compiler(compiler, architecture), "-shared", "-fPIC", "-w", f"-I{_headers()}"]
     linked = [_build_linked(name, folder, command)] if name in _LINKED else []
     _run(*command, *flags, "-o", library, SOURCES / f"{source}.c", *linked)
     for one in linked:

@@ -1,4 +1,4 @@
-"""The entry of a NIF library is found however it was compiled and linked, and for both architectures."""
+"""The entry of a NIF library is found in every variant, for both architectures."""
 
 import shutil
 import subprocess
