@@ -3,19 +3,18 @@
 It owns the command: what is examined, what goes to which stream, the exit status.
 """
 
-import io
 import json
 import os
 import sys
 
-from signal_port import nif_files, nif_findings, nif_host, nif_report
+from signal_port import elf_findings, nif_files, nif_findings, nif_host, nif_report
 from signal_port.autopsy_arguments import Options, parse
 from signal_port.elf_image import Image
 from signal_port.elf_memory import Unreadable
 from signal_port.exit_status import OK, USAGE, fail
-from signal_port.nif_findings import HARMLESS, REFUSED, Finding, Target
+from signal_port.finding import HARMLESS, REFUSED, Finding, Target, dotted
 from signal_port.nif_library import HiddenEntry, NoNif, read_entry
-from signal_port.nif_report import Report, dotted, printable
+from signal_port.nif_report import Report, printable
 
 FOUND, UNREADABLE = 1, USAGE  # exit statuses of this command
 
@@ -23,8 +22,7 @@ FOUND, UNREADABLE = 1, USAGE  # exit statuses of this command
 def main(arguments: list[str]) -> int:
     """Examine libraries and print what was found; return the exit status."""
     options = parse(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return _run(options)
     except BrokenPipeError:  # the reader has seen enough
@@ -47,17 +45,16 @@ def examine(file: str, is_named: bool, options: Options) -> Report:
     missing: list[str] = []
     if options.is_here:
         missing = nif_host.missing_libraries(image.needed, image.run_path, file)
-    findings = list(nif_findings.of_image(image, options.target, missing))
+    findings = list(elf_findings.of_image(image, options.target, missing))
     try:
         entry = read_entry(image)
     except (NoNif, HiddenEntry) as reason:
         findings.append(nif_findings.of_no_entry(reason, is_named))
         return nif_report.of_library(file, image, None, None, findings)
-    findings += nif_findings.of_entry(image, entry, options.target)
     found = options.module or nif_files.find_module(entry.module.text or "", file, options.folder)
-    if found:
-        findings += nif_findings.of_module(entry, found[1])
-    return nif_report.of_library(file, image, entry, found[0] if found else None, findings)
+    module_file, module = found or (None, None)
+    findings += nif_findings.of_entry(image, entry, options.target, module)
+    return nif_report.of_library(file, image, entry, module_file, findings)
 
 
 def _run(options: Options) -> int:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from signal_port import nif_host, nif_interface
 from signal_port.beam_file import Module
 from signal_port.elf_memory import Unreadable
+from signal_port.finding import Target
 from signal_port.nif_files import read_module_file
-from signal_port.nif_findings import Target
 from signal_port.nif_report import printable
 
 _DESCRIPTION = """\

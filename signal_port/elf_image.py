@@ -81,7 +81,7 @@ class Image:
         _check_format(data)
         try:
             self._read(data, ELFFile(_BoundedStream(data)))
-        except (ELFError, struct.error, ValueError) as error:
+        except (ELFError, struct.error, ValueError, OverflowError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise Unreadable(f"is a damaged ELF file: {reason}") from None
 

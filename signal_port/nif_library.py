@@ -10,6 +10,7 @@ import struct
 from typing import NamedTuple
 
 from signal_port.elf_image import ELSEWHERE, Image
+from signal_port.elf_memory import Unreadable
 from signal_port.nif_code import CODE_SIZE, referred_addresses
 
 VM_VARIANT = "beam.vanilla"  # of every VM there has been since 2010
@@ -102,6 +103,8 @@ def _find_entry(image: Image) -> int:
     start = next(filter(None, map(image.exported, _INIT_FUNCTIONS)), None)
     if start is None:
         raise NoNif(_why_no_nif(image))
+    if not image.memory.room(start):
+        raise Unreadable(f"is damaged: its nif_init is at address {start:#x}, outside of it")
     code = image.memory.read(start, min(image.memory.room(start), CODE_SIZE))
     referred = referred_addresses(code, start, image.architecture)
     pointed = [image.pointer(one) for one in referred if image.memory.room(one) >= 8]
@@ -131,9 +134,11 @@ def _is_like_an_entry(image: Image, place: int) -> bool:
     )
 
 
-def _read_functions(image: Image, table: int, count: int, has_flags: bool) -> list[Function]:
+def _read_functions(image: Image, table: int, claimed: int, has_flags: bool) -> list[Function]:
     size = _FUNCTION_SIZE if has_flags else _OLD_FUNCTION_SIZE
-    fitting = min(count, MAX_FUNCTIONS, image.memory.room(table) // size)
+    fitting = min(claimed, image.memory.room(table) // size)
+    if fitting > MAX_FUNCTIONS:
+        raise Unreadable(f"is damaged: it claims {claimed} functions")
     return [_read_function(image, table + size * row, has_flags) for row in range(fitting)]
 
 

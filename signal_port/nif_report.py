@@ -8,8 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from signal_port.elf_findings import needed_glibc
 from signal_port.elf_image import Image
-from signal_port.nif_findings import FLAGS, HARMLESS, Finding, needed_glibc
+from signal_port.finding import HARMLESS, Finding, dotted
+from signal_port.nif_findings import FLAGS
 from signal_port.nif_interface import first_release
 from signal_port.nif_library import Entry
 
@@ -100,11 +102,6 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )
-
-
-def dotted(version: tuple[int, int]) -> str:
-    """Return a version as it is written."""
-    return f"{version[0]}.{version[1]}"
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:

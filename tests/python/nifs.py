@@ -79,7 +79,7 @@ def build(name: str, folder: Path, architecture: str, *flags: str, compiler: str
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"{name}.so"
     source = "missing_library" if name == "newer_glibc" else name
-    command = [*_compiler(compiler, architecture), "-shared", "-fPIC", "-w", f"-I{_headers()}"]
+    command = [*_compiler(compiler, architecture), "-shared", "-fPIC", "-w", f"-I{headers()}"]
     linked = [_build_linked(name, folder, command)] if name in _LINKED else []
     _run(*command, *flags, "-o", library, SOURCES / f"{source}.c", *linked)
     for one in linked:
@@ -95,6 +95,16 @@ def build_module(folder: Path) -> Path:
     return folder / "fixture_nif.beam"
 
 
+@cache
+def headers() -> Path:
+    """Return the folder of this machine's erl_nif.h."""
+    erl = shutil.which("erl")
+    assert erl, "there is no erl on the path"
+    root = Path(os.path.realpath(erl)).parent.parent
+    found = (root / "usr/include", root / "lib/erlang/usr/include")
+    return next(folder for folder in found if (folder / "erl_nif.h").exists())
+
+
 def _build_linked(name: str, folder: Path, command: list[str]) -> Path:
     file, version = _LINKED[name]
     (folder / "marvel.c").write_text("int marvel(void) { return 1; }\n")
@@ -108,15 +118,6 @@ def _build_linked(name: str, folder: Path, command: list[str]) -> Path:
 def _compiler(compiler: str, architecture: str) -> list[str]:
     triplet = f"{architecture}-linux-gnu"
     return [f"{triplet}-gcc"] if compiler == "gcc" else ["clang", f"--target={triplet}"]
-
-
-@cache
-def _headers() -> Path:
-    erl = shutil.which("erl")
-    assert erl, "there is no erl on the path"
-    root = Path(os.path.realpath(erl)).parent.parent
-    found = (root / "usr/include", root / "lib/erlang/usr/include")
-    return next(folder for folder in found if (folder / "erl_nif.h").exists())
 
 
 def _run(*command: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""The entry of a NIF library is found in every variant, for both architectures."""
+"""The entry of a NIF library is found however it was compiled and linked, on one host for all."""
 
 import shutil
 import subprocess
@@ -125,6 +125,38 @@ class TestEveryArchitecture:
     ) -> None:
         with pytest.raises(NoNif, match=reason):
             read(nifs.build(name, tmp_path, architecture))
+
+
+def with_code(library: Path, code: bytes) -> bytes:
+    """Return a library in which nif_init has other code."""
+    data = library.read_bytes()
+    image = Image(data)
+    place = image.memory.offset(image.exported("nif_init") or 0)
+    assert place
+    return data[:place] + code.ljust(64, b"\x90") + data[place + 64 :]
+
+
+class TestCodeThatTellsNothing:
+    """If nif_init does not name its entry, the file must have one alone."""
+
+    def test_only_entry_is_taken(self, tmp_path: Path) -> None:
+        library = nifs.build("healthy", tmp_path, "x86_64")
+        assert functions(read_entry(Image(with_code(library, b"\xc3")))) == FUNCTIONS
+
+    def test_one_of_several_entries_is_not_guessed(self, tmp_path: Path) -> None:
+        library = nifs.build("busy_init", tmp_path, "x86_64")
+        with pytest.raises(HiddenEntry, match="it has 2 entries"):
+            read_entry(Image(with_code(library, b"\xc3")))
+
+    def test_address_without_room_for_an_entry_is_none(self, tmp_path: Path) -> None:
+        library = nifs.build("healthy", tmp_path, "x86_64")
+        image = Image(library.read_bytes())
+        entry = read_entry(image)
+        last = entry.place + image.memory.room(entry.place) - 8
+        code = b"\x48\x8d\x05" + (last - (image.exported("nif_init") or 0) - 7).to_bytes(
+            4, "little"
+        )
+        assert functions(read_entry(Image(with_code(library, code)))) == FUNCTIONS
 
 
 def test_old_functions_without_flags_are_read(tmp_path: Path) -> None:
