@@ -6,7 +6,7 @@ set -eu
 python=.venv/bin/python3
 
 $python -m pip install -q --disable-pip-version-check atheris
-for target in frames operations; do
+for target in frames operations libraries; do
     mkdir -p _build/fuzz/$target
     $python tests/fuzz/fuzz_$target.py -max_total_time="$1" _build/fuzz/$target
 done
