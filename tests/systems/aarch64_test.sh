@@ -2,6 +2,8 @@
 # What aarch64.sh runs in its root.
 set -eu
 priv/venv/bin/python3 -m pytest -p no:cacheprovider tests/python/test_operations.py
+NIF_FOLDER=_build/nifs/aarch64 priv/venv/bin/python3 -m pytest -p no:cacheprovider \
+    tests/python/test_nif_in_vm.py -k 'autopsy_says and (healthy or null_end or null_function)'
 escript tests/systems/aarch64_check.escript
 escript examples/demo/demo.escript
 echo "test-aarch64: all passed"
