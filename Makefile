@@ -46,7 +46,7 @@ $(BUILT): rebar.config $(wildcard scripts/* scripts/*/* requirements/* signal_po
 test: setup build ## the tests of both sides
 	@$(MAKE) -j2 --no-print-directory --output-sync=line test-python test-erlang
 test-python: setup ## the Python side alone
-	$(BIN)/python3 -m pytest -n 2
+	@sh tests/nifs/need.sh && $(BIN)/python3 -m pytest -n 2
 test-erlang: compile-tests ## the Erlang side alone; SUITE=pool: one suite; CASE=: one case of it
 	@sh scripts/test_erlang.sh $(SUITE) $(CASE)
 	$(if $(SUITE),,sh tests/systems/without_rebar3.sh)

@@ -4,6 +4,7 @@
 # nothing counts, is only shown. Run in the repository's root after `make setup'.
 set -eu
 bin=.venv/bin
+sh tests/nifs/need.sh
 $bin/python3 -m pytest -n 2 --cov --cov-report= --cov-fail-under=0
 $bin/coverage report --include=signal_port/__main__.py,signal_port/worker.py --omit=none \
     --fail-under=0

@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["signal_port"]):
 
 MAX_INPUT = 128 * 1024  # bytes; for aarch64 the linker places segments 64 KiB apart
 RSS_LIMIT = 1024  # MiB
-OPTIONS = Options([], False, Target("x86_64", 25, (2, 36)), False, None, None)
+OPTIONS = Options([], "json", Target("x86_64", 25, (2, 36)), False, None, None)
 NUMBERS = (0, 1, 8, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 
 LIBRARY = ROOT / "_build/fuzz/nif.so"

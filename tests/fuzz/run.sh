@@ -5,6 +5,7 @@
 set -eu
 python=.venv/bin/python3
 
+sh tests/nifs/need.sh
 $python -m pip install -q --disable-pip-version-check atheris
 for target in frames operations libraries; do
     mkdir -p _build/fuzz/$target

@@ -13,6 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the libraries are for Linux")
+
 SOURCES = Path(__file__).parents[1] / "nifs"
 ARCHITECTURES = ("x86_64", "aarch64")
 
@@ -121,8 +125,10 @@ def _compiler(compiler: str, architecture: str) -> list[str]:
 
 
 def _run(*command: str | Path) -> None:
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, f"{' '.join(map(str, command))}: {ended.stderr}"
+    words = list(map(str, command))
+    assert shutil.which(words[0]), f"there is no {words[0]}: run 'sh tests/nifs/need.sh'"
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{' '.join(words)}: {ended.stderr}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from signal_port.autopsy_arguments import Options, parse
 from signal_port.elf_memory import Unreadable
 from signal_port.nif_files import MAX_LIBRARY
 
-pytestmark = pytest.mark.skipif(not shutil.which("erl"), reason="erl_nif.h is Erlang's")
+pytestmark = nifs.ON_LINUX
 
 OK, FOUND, UNREADABLE, UNFIT = 0, 1, 2, 78
 HERE = nif_host.architecture()
@@ -168,6 +168,22 @@ class TestJson:
         assert codes(json.loads(ended.stdout)) == [["null_entry"]]
 
 
+class TestBrief:
+    """What the doctor quotes."""
+
+    def test_finding_is_one_line(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        status, out, err = run(capsys, "--brief", folder / "null_end.so")
+        assert (status, err, out.count("\n")) == (FOUND, "", 1)
+        assert out.startswith("null_end.so: null_entry, crash: ")
+
+    @pytest.mark.parametrize("name", ["healthy", "run_time_entry"])
+    def test_library_without_harm_has_no_line(
+        self, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        library = nifs.build(name, tmp_path, HERE)
+        assert run(capsys, "--brief", library) == (OK, "", "")
+
+
 class TestArguments:
     """What a library is compared with."""
 
@@ -244,7 +260,7 @@ class TestRequirements:
         ended = python(*code(line, "from signal_port.command_line import run", "run()"), "autopsy")
         assert (ended.status, ended.stdout) == (UNFIT, b"")
         assert ended.stderr.count("\n") == 1
-        assert f'-m pip install "{requirements.AUTOPSY_PACKAGE}"' in ended.stderr
+        assert f'-m pip install "{requirements.EXTRAS["autopsy"]}"' in ended.stderr
 
     def test_python_with_it_lacks_nothing(self) -> None:
         assert requirements.missing_elf_reader() is None
@@ -265,7 +281,7 @@ class TestRequirements:
 
     def test_extra_of_the_package_is_the_same(self) -> None:
         assert (
-            f'autopsy = ["{requirements.AUTOPSY_PACKAGE}"]'
+            f'autopsy = ["{requirements.EXTRAS["autopsy"]}"]'
             in (PACKAGE.parent / "pyproject.toml").read_text()
         )
 

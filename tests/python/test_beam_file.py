@@ -1,7 +1,6 @@
 """The functions of a compiled module, of all formats that OTP has had since release 20."""
 
 import gzip
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -65,7 +64,6 @@ def test_length_of_two_bytes_is_read() -> None:
     assert module.name == LONG_NAME.decode()
 
 
-@pytest.mark.skipif(not shutil.which("erlc"), reason="it takes Erlang's compiler")
 def test_module_that_erlc_made_is_read(tmp_path: Path) -> None:
     module = read_module(nifs.build_module(tmp_path).read_bytes())
     assert module.name == "fixture_nif"
@@ -73,7 +71,6 @@ def test_module_that_erlc_made_is_read(tmp_path: Path) -> None:
     assert module.others == {("helper", 1)}
 
 
-@pytest.mark.skipif(not shutil.which("erl"), reason="it takes Erlang's libraries")
 def test_modules_of_otp_are_read() -> None:
     code = "io:put_chars(code:which(lists)), halt()."
     command = ["erl", "-noshell", "-eval", code]

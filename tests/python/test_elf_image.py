@@ -1,6 +1,5 @@
 """An ELF library is read as the linker reads it; a damaged or hostile one gets a sentence."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from signal_port import elf_image
 from signal_port.elf_image import ELSEWHERE, Image
 from signal_port.elf_memory import Unreadable
 
-pytestmark = pytest.mark.skipif(not shutil.which("erl"), reason="erl_nif.h is Erlang's")
+pytestmark = nifs.ON_LINUX
 
 OUTSIDE = 0x7FFF_FFFF_0000
 

@@ -91,7 +91,6 @@ class TestFolders:
         assert problems == [f"{tmp_path} cannot be read: Permission denied"]
 
 
-@pytest.mark.skipif(not shutil.which("erlc"), reason="it takes Erlang's compiler")
 class TestModules:
     """Where the module of a library is looked for."""
 

@@ -4,7 +4,6 @@ Each library is loaded by a VM of its own, then one of its functions is called. 
 in the emulated root of tests/systems/aarch64.sh, where `$NIF_FOLDER` has libraries for aarch64.
 """
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -17,7 +16,7 @@ from signal_port import nif_host
 from signal_port.autopsy import examine
 from signal_port.autopsy_arguments import parse
 
-pytestmark = pytest.mark.skipif(os.uname().sysname != "Linux", reason="the libraries are for Linux")
+pytestmark = nifs.ON_LINUX
 
 # A file says that it was loaded: what the VM printed may be lost with it.
 LOAD = """

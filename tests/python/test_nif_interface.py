@@ -1,15 +1,12 @@
 """The table of the NIF interface is that of the headers on this machine."""
 
 import re
-import shutil
 from pathlib import Path
 
 import nifs
 import pytest
 
 from signal_port import nif_host, nif_interface
-
-needs_erlang = pytest.mark.skipif(not shutil.which("erl"), reason="erl_nif.h is Erlang's")
 
 # On 64-bit systems these are others by the preprocessor's doing.
 MACROS = {f"enif_{verb}_{kind}64" for verb in ("get", "make") for kind in ("int", "uint")}
@@ -21,7 +18,6 @@ def headers() -> Path:
     return nifs.headers()
 
 
-@needs_erlang
 def test_functions_are_those_of_the_header_here(headers: Path) -> None:
     text = (headers / "erl_nif_api_funcs.h").read_text()
     declared = set(re.findall(r"ERL_NIF_API_FUNC_DECL\([^,]+, *(enif_\w+)", text))
@@ -30,7 +26,6 @@ def test_functions_are_those_of_the_header_here(headers: Path) -> None:
     assert nif_interface.functions(release) == declared - MACROS
 
 
-@needs_erlang
 def test_version_is_that_of_the_header_here(headers: Path) -> None:
     text = (headers / "erl_nif.h").read_text()
     found = re.findall(r"#define ERL_NIF_M(?:AJ|IN)OR_VERSION (\d+)", text)

@@ -1,6 +1,5 @@
 """The entry of a NIF library is found however it was compiled and linked, on one host for all."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from signal_port.elf_image import Image
 from signal_port.elf_memory import Unreadable
 from signal_port.nif_library import Entry, HiddenEntry, NoNif, read_entry
 
-pytestmark = pytest.mark.skipif(not shutil.which("erl"), reason="erl_nif.h is Erlang's")
+pytestmark = nifs.ON_LINUX
 
 FUNCTIONS = [("hello", 0, 0), ("slow", 1, 1), ("read", 2, 2)]
 LLD = ("-fuse-ld=lld",)

@@ -179,6 +179,7 @@ if [ ! "$dir/ready" -nt "$self" ] || [ ! "$dir/ready" -nt pyproject.toml ]; then
     set_up
 fi
 # The root has no compiler: the libraries that its VM loads are cross-compiled here.
+sh tests/nifs/need.sh
 mkdir -p _build/nifs/aarch64
 priv/venv/bin/python3 tests/python/nifs.py aarch64 _build/nifs/aarch64
 [ $# -gt 0 ] || set -- sh tests/systems/aarch64_test.sh

@@ -10,7 +10,9 @@ constraints=$folder/constraints.txt
 
 # shellcheck disable=SC2086 # the flags are words
 "${PYTHON:-python3}" -m venv ${VENV_FLAGS-} $folder
-sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",$/\1==\2/p' pyproject.toml > $constraints
+sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",$/\1==\2/p
+        s/^autopsy = \["\(.*\)>=\(.*\)"\]$/\1==\2/p' pyproject.toml > $constraints
 test -s $constraints
 $folder/bin/python3 -m pip install -q --disable-pip-version-check -c $constraints -e '.[dev]'
+sh tests/nifs/need.sh
 $folder/bin/python3 -m pytest -n 2
