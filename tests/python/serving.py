@@ -40,13 +40,17 @@ def until(condition: Callable[[], bool]) -> None:
         sleep(0.002)
 
 
+def state_of(pid: int) -> str:
+    """Return what Linux says of a process: `"T"` is stopped, `"Z"` a zombie, `""` gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; a zombie does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
+    return state_of(pid) not in ("", "Z", "X")
 
 
 class Serving:

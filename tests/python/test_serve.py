@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from child import ROOT, TIMEOUT, code, python, request
-from serving import SERVE, Client, Serving, is_alive, serve_with, until, workers_are
+from serving import SERVE, Client, Serving, is_alive, serve_with, state_of, until, workers_are
 
 from signal_port.codec import atom
 from signal_port.serve import worker_environment
@@ -114,6 +114,7 @@ class TestAConnection:
             serving.event("end")
             before = serving.descriptors()
             serving.signal(signal.SIGSTOP)
+            until(lambda: state_of(serving.process.pid) == "T")
             for _ in range(1000):
                 serving.client().socket.close()
             serving.signal(signal.SIGCONT)
