@@ -8,6 +8,7 @@ when the worker has ended, whatever may still hold a copy.
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import socket
 import struct
@@ -68,6 +69,13 @@ class Connection:
     def names(self) -> dict[str, int]:
         """What the log calls it."""
         return {"connection": self.number, "uid": self.peer.uid, "pid": self.peer.pid}
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether the peer has closed it."""
+        poll = select.poll()
+        poll.register(self.channel, 0)
+        return bool(poll.poll(0))
 
     def refuse(self, reason: str) -> None:
         """Send a notice with the reason, and close."""

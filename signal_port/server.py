@@ -107,7 +107,7 @@ class Server:
         connection.due = None
         if connection.worker:
             connection.kill(f"did not end within {GRACE_TIME:g} s, and was killed")
-        else:
+        elif not connection.is_hung_up:  # else the next turn of the loop will be told
             self._start_worker(connection)
 
     def _watch(self, descriptor: int, events: int, handle: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ IMPORTERS = {
     "elftools": {"elf_image", "requirements"},
     "socket": {"doctor_socket", "serve_connection", "serve_socket", "server", "systemd"},
     "subprocess": {"selftest", "serve_connection"},
-    "select": {"server", "worker"},
+    "select": {"serve_connection", "server", "worker"},
     "signal": {"process", "serve_connection", "server"},
     "ctypes": {"process", "serve_connection"},
     "resource": {"process", "serve"},
