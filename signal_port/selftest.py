@@ -129,9 +129,14 @@ def _worker() -> bool:
         + _framed(3, "x25519", [b"", b""])
         + header(0)
     )
-    command = [sys.executable, "-I", "-B", str(Path(__file__).parent), "worker"]
+    is_bundle = getattr(sys, "frozen", False)  # then the program is signal-port itself
+    package = [] if is_bundle else ["-I", "-B", str(Path(__file__).parent)]
     ended = subprocess.run(
-        command, input=requests, capture_output=True, timeout=_TIMEOUT, check=False
+        [sys.executable, *package, "worker"],
+        input=requests,
+        capture_output=True,
+        timeout=_TIMEOUT,
+        check=False,
     )
     notice, *replies = [unpackb(payload) for payload in Unpacker().feed(ended.stdout)]
     if notice[0] == "unfit":

@@ -18,7 +18,14 @@ _HELP = """
 Serve an Erlang VM on standard input and output, as PROTOCOL.md describes it.
 
   MAX_FRAME   longest frame to read or write, in bytes; default 134217728
-  BUSY_WAIT   microseconds to wait awake for the next request; default 0"""
+  BUSY_WAIT   microseconds to wait awake for the next request; default 0
+
+Without arguments, SIGNAL_PORT_MAX_FRAME and SIGNAL_PORT_BUSY_WAIT in the environment are used."""
+_LIMITS = (("max_frame", "SIGNAL_PORT_MAX_FRAME"), ("busy_wait", "SIGNAL_PORT_BUSY_WAIT"))
+_NO_NUMBER = (
+    "SIGNAL_PORT_MAX_FRAME (bytes) or SIGNAL_PORT_BUSY_WAIT (microseconds) is set to something "
+    "else than a number of up to ten digits: correct or unset it"
+)
 
 
 def main(arguments):
@@ -31,7 +38,12 @@ def main(arguments):
         return fail(_USAGE, USAGE)
     if os.isatty(0):
         return fail("an Erlang VM starts the worker, with pipes instead of a terminal", USAGE)
-    return run_worker(*map(int, arguments))
+    if arguments:
+        return run_worker(*map(int, arguments))
+    limits = [(name, os.environ[variable]) for name, variable in _LIMITS if variable in os.environ]
+    if not all(_is_number(value) for _, value in limits):
+        return fail(_NO_NUMBER, USAGE)
+    return run_worker(**{name: int(value) for name, value in limits})
 
 
 def run_worker(max_frame=None, busy_wait=0):

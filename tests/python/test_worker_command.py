@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from child import TIMEOUT, WORKER, code, python, terms
+from child import TIMEOUT, WORKER, Ended, code, python, request, terms
 
-from signal_port.exit_status import USAGE
+from signal_port.exit_status import PROTOCOL, USAGE
 
 LINE = "signal-port: usage: signal-port worker [MAX_FRAME [BUSY_WAIT]]\n"
 
@@ -37,6 +37,34 @@ class TestArguments:
     )
     def test_other_digits_are_answered_with_the_usage(self, arguments: list[str]) -> None:
         assert python("-m", "signal_port", "worker", *arguments) == (USAGE, b"", LINE)
+
+
+class TestEnvironment:
+    """Limits in the environment, for a worker that is started without arguments."""
+
+    @staticmethod
+    def started(*arguments: str, max_frame: str, stdin: bytes = b"") -> Ended:
+        variable = "import os; os.environ['SIGNAL_PORT_MAX_FRAME'] = " + repr(max_frame)
+        run = (
+            "from signal_port.command_line import main",
+            f"sys.exit(main({['worker', *arguments]}))",
+        )
+        return python(*code(variable, *run), stdin=stdin)
+
+    def test_limit_is_taken_from_the_variable(self) -> None:
+        call = request(1, "sha256", bytes(200))
+        assert self.started(max_frame="100", stdin=call).status == PROTOCOL
+        assert self.started(max_frame="1000", stdin=call).status == 0
+
+    def test_argument_goes_before_the_variable(self) -> None:
+        call = request(1, "sha256", bytes(200))
+        assert self.started("1000", max_frame="100", stdin=call).status == 0
+
+    @pytest.mark.parametrize("value", ["", "many", "-1", "12345678901"])
+    def test_variable_that_is_no_number_is_refused_with_a_sentence(self, value: str) -> None:
+        ended = self.started(max_frame=value)
+        assert (ended.status, ended.stdout) == (USAGE, b"")
+        assert ended.stderr.startswith("signal-port: SIGNAL_PORT_MAX_FRAME (bytes) or ")
 
 
 class TestStreams:
