@@ -62,7 +62,7 @@ def decode(payload: bytes | memoryview) -> tuple[Encode, Term, Term, Term]:
             tag, operation, args = request
             return _encode_msgpack, tag, operation, args
         raise TypeError
-    except ProtocolError:
+    except (ProtocolError, MemoryError):
         raise
     except Exception as error:  # of a dozen types, whose texts can quote the payload
         raise ProtocolError(

@@ -1,4 +1,4 @@
-"""The two errors that end a call without a value."""
+"""The errors that end a call, or the start of a worker."""
 
 
 class SignalError(Exception):
@@ -17,3 +17,7 @@ class SignalError(Exception):
 
 class ProtocolError(Exception):
     """The requester sent data that is not of this protocol. The worker ends with this sentence."""
+
+
+class UnfitError(Exception):
+    """The worker cannot start as it was told to. It writes this sentence for the operator."""

@@ -3,6 +3,13 @@
 # Bytes of a frame's payload. A length prefix can claim 4 GiB; over the limit nothing is buffered.
 MAX_FRAME = 128 * 1024 * 1024
 
+# Bytes of memory that a worker can write to, besides what long frames take; it starts with 11 MiB.
+MIN_MEMORY = 64 * 1024 * 1024
+
+# Bytes of memory for each byte of the longest frame. Of all calls, aes_gcm_encrypt in the external
+# term format takes the most: 8.5 bytes were measured.
+MEMORY_PER_FRAME_BYTE = 12
+
 # Calls in one batch. Small calls can have long answers, which must not fill the memory together.
 MAX_BATCH = 1024
 

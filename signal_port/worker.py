@@ -10,13 +10,15 @@ import select
 from collections.abc import Iterable
 from time import monotonic_ns
 
-from signal_port import codec, frame, operations
+from signal_port import codec, frame, memory, operations
 from signal_port.limits import MAX_FRAME, MAX_HOLD_NS
 
 PROTOCOL_VERSION = 1
 
 _READ_SIZE = 64 * 1024  # bytes; what a pipe holds, unless it was enlarged
 _MAX_READ_SIZE = 1024 * 1024  # bytes, for a long frame
+_LEAVES_MEMORY = 1024 * 1024  # bytes; the C library keeps memory of longer frames for later
+_IDLE = 1000  # milliseconds without a request, after which that memory is given back
 _LONG = 64 * 1024  # bytes; if a longer reply is alone, it is written without a copy
 
 
@@ -41,6 +43,7 @@ class Worker:
         self._poll = select.poll()
         self._poll.register(source, select.POLLIN)
         self._held: list[bytes] = []  # headers and payloads, in turn, that are not yet written
+        self._leaves_memory = False
         self._moved_at = 0  # monotonic nanoseconds: when bytes were last read or written
 
     def notify(self, *terms: object) -> None:
@@ -71,6 +74,9 @@ class Worker:
         if self._is_busy:
             while not self._poll.poll(0) and monotonic_ns() - begin < self._busy_wait:
                 os.sched_yield()
+        if self._leaves_memory and not self._poll.poll(_IDLE):
+            memory.release()
+            self._leaves_memory = False
         data = os.read(self._source, min(max(missing, _READ_SIZE), _MAX_READ_SIZE))
         self._moved_at = monotonic_ns()
         self._is_busy = self._moved_at - begin < self._busy_wait
@@ -89,6 +95,8 @@ class Worker:
     def _reply(self, payload: bytes | memoryview) -> bytes:
         encode, tag, operation, args = codec.decode(payload)
         reply = encode(tag, operations.perform(operation, args))
+        if len(payload) > _LEAVES_MEMORY or len(reply) > _LEAVES_MEMORY:
+            self._leaves_memory = True
         return reply if len(reply) <= self._max_frame else encode(tag, operations.TOO_LARGE)
 
     def _hold(self, payload: bytes) -> None:

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 
-from signal_port.exit_status import CRASHED, OK, PROTOCOL, UNFIT, USAGE, fail
+from signal_port.exit_status import CRASHED, MEMORY, OK, PROTOCOL, UNFIT, USAGE, fail
 from signal_port.process import harden_process, take_streams
 from signal_port.requirements import missing_requirement
 
@@ -25,6 +25,10 @@ _LIMITS = (("max_frame", "SIGNAL_PORT_MAX_FRAME"), ("busy_wait", "SIGNAL_PORT_BU
 _NO_NUMBER = (
     "SIGNAL_PORT_MAX_FRAME (bytes) or SIGNAL_PORT_BUSY_WAIT (microseconds) is set to something "
     "else than a number of up to ten digits: correct or unset it"
+)
+_OUT_OF_MEMORY = (
+    "a call took more memory than the worker may use: set signal_port's option max_memory higher, "
+    "or max_frame lower"
 )
 
 
@@ -62,28 +66,38 @@ def run_worker(max_frame=None, busy_wait=0):
     if reason:
         write_unfit(sink, reason)
         return UNFIT
-    return _serve(source, sink, max_frame, busy_wait)
-
-
-def _serve(source, sink, max_frame, busy_wait):
-    # type: (int, int, int | None, int) -> int
-    from signal_port.errors import ProtocolError
-    from signal_port.limits import MAX_FRAME
-    from signal_port.version import versions
-    from signal_port.worker import PROTOCOL_VERSION, Worker
+    from signal_port.errors import ProtocolError, UnfitError
 
     try:
-        worker = Worker(source, sink, MAX_FRAME if max_frame is None else max_frame, busy_wait)
-        notice = dict(versions(), executable=sys.executable, os_pid=os.getpid())
-        worker.notify("ready", PROTOCOL_VERSION, notice)
-        worker.serve()
+        _serve(source, sink, max_frame, busy_wait)
+    except UnfitError as error:
+        write_unfit(sink, str(error))
+        return UNFIT
     except ProtocolError as error:
         return fail(str(error), PROTOCOL)
     except (BrokenPipeError, ConnectionResetError):  # of a pipe, of a socket
         return OK  # the VM has gone, nobody waits for an answer
+    except MemoryError:
+        return fail(_OUT_OF_MEMORY, MEMORY)
     except BaseException as error:  # a panic in native code is no Exception
         return fail("%s at %s" % (type(error).__name__, _place(error)), CRASHED)
     return OK
+
+
+def _serve(source, sink, max_frame, busy_wait):
+    # type: (int, int, int | None, int) -> None
+    from signal_port import memory, sandbox
+    from signal_port.limits import MAX_FRAME
+    from signal_port.version import versions
+    from signal_port.worker import PROTOCOL_VERSION, Worker
+
+    max_frame = MAX_FRAME if max_frame is None else max_frame
+    worker = Worker(source, sink, max_frame, busy_wait)
+    facts = dict(versions(), executable=sys.executable, os_pid=os.getpid())
+    memory.limit(os.environ, max_frame)
+    facts["sandbox"] = sandbox.enter(os.environ, source, sink)
+    worker.notify("ready", PROTOCOL_VERSION, facts)
+    worker.serve()
 
 
 def write_unfit(sink, reason):

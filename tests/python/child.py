@@ -43,13 +43,15 @@ def code(*lines: str) -> tuple[str, ...]:
     return "-I", "-B", "-c", "\n".join((f"import sys; sys.path.insert(0, {str(ROOT)!r})", *lines))
 
 
-def worker_with(*lines: str) -> tuple[str, ...]:
+def worker_with(*lines: str, modules: str = "sys") -> tuple[str, ...]:
     """Return the arguments of a worker whose `sha256` runs these lines with its argument `data`.
 
     The lines return the whole answer. In them `operations` is the module, `function` themselves.
+    The modules are imported before the start: in the sandbox nothing can be.
     """
     body = indent("\n".join(dedent(part).strip() for part in lines), "    ")
     return code(
+        f"import {modules}",
         "from signal_port import operations, worker_command",
         f"def function(data):\n{body}",
         "row = operations.OPERATIONS['sha256']._replace(function=function, is_term=True)",

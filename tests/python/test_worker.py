@@ -78,7 +78,8 @@ class TestStart:
             kind, version, versions = child.receive()
             assert (kind, version) == ("ready", 1)
             assert versions["os_pid"] == child.process.pid
-            assert set(versions) == {"signal_port", "python", "cryptography", "openssl", "os_pid"}
+            packages = {"signal_port", "python", "cryptography", "openssl"}
+            assert set(versions) == packages | {"executable", "os_pid", "sandbox"}
 
     def test_end_of_input_ends_it_with_status_0(self) -> None:
         ended = serve(b"")
@@ -635,6 +636,7 @@ return operations.atom("ok"), sys.stdin.read().encode() + os.read(0, 10)
 class TestStreams:
     """Standard input, standard output and what is behind them."""
 
+    @pytest.mark.usefixtures("no_sandbox")
     def test_stray_output_goes_to_standard_error_and_input_is_empty(self) -> None:
         ended = python(*worker_with(PRINTS), stdin=request(1, "sha256", b"") + INIT)
         assert terms(ended.stdout)[1:] == [[1, [OK, b""]], ["tag", OK]]

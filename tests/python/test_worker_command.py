@@ -89,7 +89,10 @@ class TestStreams:
 
 # What a worker needs to answer requests, and the modules of Python that its start takes beside it.
 SERVES = ["signal_port.worker", "ctypes", "resource", "fcntl", "signal", "struct", "importlib"]
-STARTS = {"command_line", "exit_status", "process", "requirements", "version", "worker_command"}
+STARTS = {
+    *{"command_line", "exit_status", "process", "requirements", "sandbox", "seccomp", "version"},
+    "worker_command",
+}
 
 START = "from signal_port import command_line", "command_line.main(['worker'])"
 
