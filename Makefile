@@ -86,9 +86,7 @@ cover: cover-python cover-erlang ## which lines and branches the tests run
 cover-python: setup
 	@sh scripts/cover_python.sh
 cover-erlang: compile-tests
-	@COVER=1 sh scripts/test_erlang.sh
-	@erl -noshell -pa _build/test/lib/signal_port/tests/erlang -s signal_port_cover main \
-	    -extra _build/test/logs/*/coverdata
+	@sh scripts/cover_erlang.sh
 
 bench: setup build ## the port beside the NIF and others; NIF= ERLPORT= QUICK=1 ONLY=dr_ RESULT=FILE
 	@sh scripts/bench.sh

@@ -3,8 +3,8 @@
 # the project in the folder dockerfile, which has the last commit of signal_port as a dependency.
 # Then runs its CMD until the project prints that a call was answered.
 #
-# Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The bare
-# Debian stays in $DOCKERFILE_ROOT (_build/dockerfile).
+# Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
+# bare Debian stays in $DOCKERFILE_ROOT (_build/dockerfile).
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

@@ -2,12 +2,12 @@
 # Sourced by the tests of Dockerfiles: performs the instructions of a Dockerfile, without Docker, in
 # throw-away Debian roots.
 #
-#   build FILE CONTEXT   leaves $root, $user, $workdir, $environment, $entrypoint, $command and $health
-#   inside COMMAND ...   runs a command in $root as $user
+#   build FILE CONTEXT   leaves $root, $user, $workdir, $environment, $entrypoint, $command and
+#   $health inside COMMAND ...   runs a command in $root as $user
 #
-# Knows FROM debian:SUITE-slim, WORKDIR, ENV, USER, COPY, RUN, HEALTHCHECK, ENTRYPOINT and CMD, and no
-# others. The sourcing script has $dir, where the roots are, and the functions say and fail. It stands
-# in the repository's root.
+# Knows FROM debian:SUITE-slim, WORKDIR, ENV, USER, COPY, RUN, HEALTHCHECK, ENTRYPOINT and CMD,
+# and no others. The sourcing script has $dir, where the roots are, and the functions say and
+# fail. It stands in the repository's root.
 
 debian_root() { bash tests/systems/debian_root.sh "$@"; }
 

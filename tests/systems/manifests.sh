@@ -1,6 +1,7 @@
 #!/bin/sh
-# Validates the manifests of deploy/container by the schemas of Kubernetes, the lowest version and the
-# newest that the checker knows, and of Compose. The checkers are in a virtual environment of their own.
+# Validates the manifests of deploy/container by the schemas of Kubernetes, the lowest version and
+# the newest that the checker knows, and of Compose. The checkers are in a virtual environment of
+# their own.
 #
 # PYTHON      the Python that it is made of; default python3
 # VENV_FLAGS  flags of python -m venv

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# deploy/container/Dockerfile without Docker: builds the image in throw-away Debian roots, and starts
-# it as Kubernetes does, with a volume that everybody can write to. Calls it as the user of the other
-# container, to whom the volume is read-only, and as a stranger. Uses the last commit.
+# deploy/container/Dockerfile without Docker: builds the image in throw-away Debian roots, and
+# starts it as Kubernetes does, with a volume that everybody can write to. Calls it as the user of
+# the other container, to whom the volume is read-only, and as a stranger. Uses the last commit.
 #
-# Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The bare
-# Debian stays in $SIDECAR_ROOT (_build/sidecar).
+# Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
+# bare Debian stays in $SIDECAR_ROOT (_build/sidecar).
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
