@@ -1,8 +1,8 @@
 """The documentation as pages to browse, without a network: `make docs` writes them.
 
 Every Markdown file becomes a page at its own place; the README is the first one. Edoc's pages get
-the same frame, and pdoc's pages a link back. Files that pages link to are copied. A link or an
-anchor that leads nowhere fails the build.
+the same frame, and pdoc's pages a link back. Files that pages link to are copied; a folder becomes
+its README's page, or a list of its files. A link or an anchor that leads nowhere fails the build.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def page_of(source: Path) -> Path:
 
 def sources() -> list[Path]:
     """The Markdown files in the order of the navigation: the README, the guides, the rest."""
-    rooms = ("guides", "examples", "bench")
+    rooms = ("guides", "examples", "bench", "deploy")
     found = [path for room in rooms for path in sorted((ROOT / room).rglob("*.md"))]
     return [ROOT / FIRST[0], *found, *(ROOT / name for name in FIRST[1:])]
 
@@ -79,7 +79,7 @@ def anchor_headings(tokens: list[Token]) -> None:
 
 
 def follow_links(tokens: list[Token], source: Path, site: Path) -> None:
-    """Points links to Markdown files at their pages, and copies other files that have links."""
+    """Points links to Markdown files and to folders at pages; copies other linked files."""
     for token in (child for parent in tokens for child in parent.children or []):
         name = "src" if token.type == "image" else "href"
         link = urlsplit(str(token.attrGet(name) or ""))
@@ -89,10 +89,30 @@ def follow_links(tokens: list[Token], source: Path, site: Path) -> None:
         if target.suffix == ".md":
             up = "../" * (len(page_of(source).parts) - 1)
             token.attrSet(name, link._replace(path=up + page_of(target).as_posix()).geturl())
+        elif target.is_dir():
+            token.attrSet(name, f"{link.path}/index.html")
+            if not (target / "README.md").exists():
+                write_listing(target, site)
         elif target.is_file():
-            copy = site / target.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(target, copy)
+            copy(target, site)
+
+
+def copy(file: Path, site: Path) -> None:
+    """Copies a file to its own place."""
+    target = site / file.relative_to(ROOT)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+
+
+def write_listing(folder: Path, site: Path) -> None:
+    """Copies the files of a folder, and writes a page with a link to each."""
+    files = [file for file in sorted(folder.iterdir()) if file.is_file()]
+    for file in files:
+        copy(file, site)
+    name = folder.relative_to(ROOT)
+    items = "".join(f'<li><a href="{file.name}">{file.name}</a></li>' for file in files)
+    title = html.escape(str(name))
+    write(site, name / "index.html", title, f"<h1>{title}</h1><ul>{items}</ul>")
 
 
 def rendered(source: Path, site: Path) -> str:
