@@ -320,7 +320,7 @@ every_outcome_is_described(_) ->
                              {{died, 135, <<>>}, "killed a child VM by signal 7 (SIGBUS)"},
                              {{died, 136, <<>>}, "killed a child VM by signal 8 (SIGFPE)"},
                              {{died, 137, <<>>}, "killed a child VM by signal 9 (SIGKILL)"},
-                             {{died, 159, <<>>}, "killed a child VM by signal 31"},
+                             {{died, 159, <<>>}, "killed a child VM by signal 31 (SIGSYS)"},
                              {{died, 255, <<>>}, "ended a child VM with status 255"},
                              {{died, 128, <<>>}, "ended a child VM with status 128"},
                              {{died, 1, <<"printed">>}, "ended a child VM with status 1"},
