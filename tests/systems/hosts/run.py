@@ -8,8 +8,8 @@ namespace `signal-port-beam` has the HAProxy of the VM's side, and a bridge to t
 leaves these namespaces.
 
 For each fault it prints what the callers saw: no call may fail, none may be wrong. The load is
-`load.py`; another program with the same contract can take its place, an Erlang VM for one: it gets
-the socket's path as its last argument.
+`load.py`; another program with the same contract can take its place, such as `load.escript`, which
+is the application itself: `--load "escript tests/systems/load.escript"`.
 
 Needs Linux, root, haproxy, iproute2 and openssl. If no namespace can be made, it prints why, and
 exits with 0.
@@ -55,7 +55,7 @@ def suffer(name: str, world: World, callers: Callers, number: int) -> None:
 
 def added(figures: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     """Add a later report to an earlier one: sums, the worst time, and what is ready now."""
-    for name in "calls", "failed", "wrong", "retries", "lost":
+    for name in {"calls", "failed", "wrong", "retries", "lost"} & figures.keys():
         figures[name] += more[name]
     figures["slowest_ms"] = max(figures["slowest_ms"], more["slowest_ms"])
     figures["ready"] = more["ready"]
