@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """`signal-port serve` under thousands of connections, bad peers, and a storm of kills.
 
-    soak_serve.py [CONNECTIONS] [SECONDS]     10000 connections, 20 seconds of each storm
+    soak_serve.py [--connections 10000] [--seconds 20] [--load "COMMAND ..."]
 
+SECONDS is the time of each storm; the load of the storms is `load.py`, or another program with its
+contract.
 It prints what it measured, and fails if a call failed or was wrong, if anything is left over, or if
 a good client's calls were more than twice as slow (p99) beside the bad ones. Takes Linux.
 """
@@ -13,11 +15,13 @@ import os
 import random
 import resource
 import select
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +33,7 @@ sys.path.append(str(Path(__file__).parents[1] / "python"))  # scripts, no packag
 from serving import Client, Serving, until
 
 ROOT = Path(__file__).parents[2]
-LOAD = ROOT / "tests" / "systems" / "load.py"
+LOAD = f"{sys.executable} {ROOT / 'tests' / 'systems' / 'load.py'}"
 BAD_PEERS = 200
 GARBAGE = (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 8, b"\0\0\0\x10half", b"\0\0\0\1\xc1")
 
@@ -37,8 +41,9 @@ GARBAGE = (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 8, b"\0\0\0\x10half", b"\0\
 class Load:
     """The callers, in a process of their own."""
 
-    def __init__(self, path: Path, *arguments: str) -> None:
-        command = [sys.executable, str(LOAD), str(path), *arguments]
+    def __init__(self, program: str, path: Path, callers: int, connections: int) -> None:
+        numbers = ["--callers", str(callers), "--connections", str(connections)]
+        command = [*shlex.split(program), *numbers, str(path)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -60,15 +65,15 @@ class Load:
 
 
 @contextmanager
-def load(path: Path, *arguments: str) -> Iterator[Load]:
+def load(path: Path, callers: int, connections: int, program: str = LOAD) -> Iterator[Load]:
     """Run the callers."""
-    callers = Load(path, *arguments)
-    until(lambda: bool(callers.report()["calls"]))
+    running = Load(program, path, callers, connections)
+    until(lambda: bool(running.report()["calls"]))
     try:
-        yield callers
+        yield running
     finally:
-        callers.process.kill()
-        callers.process.communicate()
+        running.process.kill()
+        running.process.communicate()
 
 
 def say(what: str, **facts: Any) -> None:
@@ -129,7 +134,7 @@ def nothing_is_left(serving: Serving, children: list[int], descriptors: int) -> 
 def many_connections(path: Path, connections: int) -> None:
     """Open and close thousands of connections beside a good client, and look for what is left."""
     with Serving(path, "--max-workers", str(BAD_PEERS + 50)) as serving:
-        with load(path, "--connections", "1", "--callers", "1") as good:
+        with load(path, callers=1, connections=1) as good:
             alone = good.during(5)
             children, descriptors = serving.children(), serving.descriptors()
             before = memory(serving.process.pid)
@@ -163,9 +168,9 @@ def is_ready_or_gone(client: Client) -> bool:
     return bool(select.select([client.socket], [], [], 0)[0])
 
 
-def storm_on_workers(path: Path, seconds: int) -> None:
+def storm_on_workers(path: Path, seconds: int, program: str) -> None:
     """Kill a worker every 200 ms under 24 callers."""
-    with Serving(path) as serving, load(path, "--connections", "3", "--callers", "24") as callers:
+    with Serving(path) as serving, load(path, 24, 3, program) as callers:
         callers.report()
         killed, end = 0, monotonic() + seconds
         while monotonic() < end:
@@ -176,10 +181,10 @@ def storm_on_workers(path: Path, seconds: int) -> None:
         check(f"a worker killed every 200 ms, {killed} in all", callers.report())
 
 
-def storm_on_the_server(path: Path, seconds: int) -> None:
+def storm_on_the_server(path: Path, seconds: int, program: str) -> None:
     """Stop and kill the server in turn, and start it again, under 24 callers."""
     serving = Serving(path)
-    with load(path, "--connections", "3", "--callers", "24") as callers:
+    with load(path, 24, 3, program) as callers:
         callers.report()
         ends = itertools.cycle((signal.SIGTERM, signal.SIGKILL))
         rounds, end = 0, monotonic() + seconds
@@ -194,19 +199,24 @@ def storm_on_the_server(path: Path, seconds: int) -> None:
     serving.stop()
 
 
-def main(connections: int = 10_000, seconds: int = 20) -> None:
+def main() -> None:
     """Run all."""
+    parser = ArgumentParser()
+    parser.add_argument("--connections", type=int, default=10_000)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--load", default=LOAD)
+    options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     folder = Path(tempfile.mkdtemp(prefix="sp-"))
     try:
-        many_connections(folder / "worker.sock", connections)
-        storm_on_workers(folder / "worker.sock", seconds)
-        storm_on_the_server(folder / "worker.sock", seconds)
+        many_connections(folder / "worker.sock", options.connections)
+        storm_on_workers(folder / "worker.sock", options.seconds, options.load)
+        storm_on_the_server(folder / "worker.sock", options.seconds, options.load)
     finally:
         shutil.rmtree(folder)
     print("soak_serve: all well")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

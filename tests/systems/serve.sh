@@ -1,6 +1,6 @@
 #!/bin/sh
 # What `signal-port serve' needs other programs for: containers, systemd, HAProxy, ssh, and its soak.
-# Run after `make setup'. Each part says what it needs, and what it prints.
+# Run after `make build'. Each part says what it needs, and what it prints.
 #
 #   serve.sh [PART...]   of manifests, sidecar, systemd, hosts, channels and soak; default: all
 set -eu
@@ -19,13 +19,13 @@ run_part() {
             ;;
         hosts)
             need haproxy:haproxy ip:iproute2 openssl:openssl
-            $python tests/systems/hosts/run.py
+            $python tests/systems/hosts/run.py --load "escript tests/systems/load.escript"
             ;;
         channels)
             need sshd:openssh-server ssh:openssh-client
             $python tests/systems/channels.py
             ;;
-        soak) $python tests/soak/soak_serve.py ;;
+        soak) $python tests/soak/soak_serve.py --load "escript tests/systems/load.escript" ;;
         *)
             echo "serve.sh: there is no part $1" >&2
             exit 2

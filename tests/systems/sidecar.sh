@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # deploy/container/Dockerfile without Docker: builds the image in throw-away Debian roots, and
 # starts it as Kubernetes does, with a volume that everybody can write to. Calls it as the user of
-# the other container, to whom the volume is read-only, and as a stranger. Uses the last commit.
+# the other container, to whom the volume is read-only, and as a stranger. Then an Erlang VM in a
+# root without Python makes calls, while either side is killed. The image has the last commit, the
+# VM what `make build' has compiled.
 #
 # Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
 # bare Debian stays in $SIDECAR_ROOT (_build/sidecar).
@@ -45,6 +47,11 @@ start() {
     done
 }
 
+stop() {
+    kill -KILL "$container"
+    wait "$container" 2> /dev/null || :
+}
+
 # beside USER COMMAND...: runs in another container, to which the volume is read-only
 # shellcheck disable=SC2016 # the inner shell expands them
 beside() {
@@ -55,6 +62,48 @@ beside() {
         mount -o remount,bind,ro /run/signal-port
         exec setpriv --reuid "$user" --regid "$user" --clear-groups "$@"' beside "$@"
 }
+
+# --- The VM ---
+
+vm_root=$dir/vm
+load='escript /opt/load.escript --connections 2 --callers 8 --ebin /opt/lib/*/ebin'
+
+make_vm() {
+    rm -rf "$vm_root"
+    cp -a "$dir/trixie" "$vm_root"
+    debian_root run "$vm_root" sh -c \
+        'apt-get -qq update && apt-get -qq install -y --no-install-recommends erlang-base > /dev/null'
+    ! debian_root run "$vm_root" sh -c 'command -v python3' || fail "the VM's root has a Python"
+    mkdir -p "$vm_root/opt" "$vm_root/run/signal-port"
+    cp -RL _build/default/lib "$vm_root/opt"
+    cp tests/systems/load.escript "$vm_root/opt"
+}
+
+# shellcheck disable=SC2016,SC2086 # the inner shell expands them; the load is words
+run_vm() {
+    exec unshare --mount sh -ec '
+        mount --bind "$1/run/signal-port" "$2/run/signal-port"
+        mount -o remount,bind,ro "$2/run/signal-port"
+        vm=$2 user=$3
+        shift 3
+        exec bash tests/systems/debian_root.sh run "$vm" \
+            setpriv --reuid "$user" --regid "$user" --clear-groups env HOME=/tmp "$@"' \
+        vm "$root" "$vm_root" $app $load /run/signal-port/serve/worker.sock
+}
+
+# report FIGURE: waits until the figure is not 0, and fails if a call did
+report() {
+    local line=''
+    until [[ $line == *"\"$1\": "[1-9]* ]]; do
+        sleep 0.5
+        echo >&"${vm[1]}"
+        read -r line <&"${vm[0]}" || fail "the VM has ended"
+        [[ $line == *'"failed": 0, "wrong": 0,'* ]] || fail "$line"
+    done
+    say "$line"
+}
+
+# --- What is to be done ---
 
 debian_root can-be-made || {
     say "DID NOT RUN: no Debian root can be made here"
@@ -68,7 +117,21 @@ beside $app "${health[@]}" || fail "the other container is not served"
 ! beside $stranger "${health[@]}" || fail "a stranger is served"
 ! beside $app touch /run/signal-port/mine 2> /dev/null || fail "the volume is not read-only"
 [ "$(grep -c 'begins: worker' "$dir/log")" = 2 ] || fail "there were not two workers"
-kill "$container"
-wait "$container" || :
-rm -rf "$dir"/stage-*
+
+make_vm
+say "an Erlang VM in a root without Python makes calls"
+coproc vm { run_vm; }
+report calls
+say "kill -9 of the sidecar"
+stop
+start
+report lost
+say "kill -9 of the VM"
+# shellcheck disable=SC2154 # bash sets it for the coprocess
+kill -KILL "$vm_PID"
+until [ "$(grep -c ' begins: ' "$dir/log")" = "$(grep -c ' ends after ' "$dir/log")" ]; do
+    sleep 0.1
+done
+stop
+rm -rf "$dir"/stage-* "$vm_root"
 say "all passed"
