@@ -113,7 +113,7 @@ WORKS = {
     "hash": "answer = __import__('hashlib').sha256(b'abc').digest()",
     "random numbers": "answer = len(os.urandom(1000))",
     "time": "import time\nanswer = time.time() > 0 and time.monotonic() > 0",
-    "pause": "import time\nanswer = time.sleep(0.001)",
+    "pause": "answer = call(LIBC.usleep, 1)",
     "memory": "answer = len(bytes(50_000_000))",
     "memory of small things": "answer = len([str(number) for number in range(1_000_000)])",
     "lock": "lock = threading.Lock()\nlock.acquire()\nanswer = lock.acquire(timeout=0.001)",
