@@ -31,6 +31,8 @@ doctor: build ## what this machine can and cannot do
 	@erl -noshell -pa $(EBINS) -s signal_port_doctor main
 docs: setup ## the documents and both APIs, as pages to browse
 	@sh scripts/make_docs.sh
+bundle: ## the Python side with its Python, for machines without one, in _build/bundle
+	@sh scripts/make_bundle.sh
 lock: setup ## newest versions in requirements/, with hashes, within the bounds of pyproject.toml
 	@$(BIN)/python3 scripts/lock.py
 clean: ## removes all that make made here
@@ -64,6 +66,8 @@ test-lowest: setup ## the Python tests with the lowest versions that are allowed
 	$(IN_NEW) tests/systems/lowest.sh
 test-aarch64: setup build ## the main job on ARM64, emulated
 	@bash tests/systems/aarch64.sh
+test-bundle: build ## the bundle in a Debian without a Python
+	@bash tests/systems/bundle.sh
 test-trixie: ## tests and checks on Debian 13 (Erlang/OTP 27, Python 3.13), in a root of its own
 	@bash tests/systems/debian.sh trixie
 test-dockerfile: ## the Dockerfile of the guides, without Docker

@@ -17,8 +17,8 @@ _SLOW = (
 
 
 def advice() -> str | None:
-    """Return a sentence about a slow build with what to do, or None."""
-    return None if is_optimized() else _SLOW.format(sys.executable)
+    """Return a sentence about a slow build with what to do, or None: a bundle stays as it is."""
+    return None if is_optimized() or getattr(sys, "frozen", False) else _SLOW.format(sys.executable)
 
 
 def is_optimized() -> bool:

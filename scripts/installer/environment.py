@@ -85,7 +85,11 @@ class Environment:
             options = {"install": ["--compile-bytecode", *offline], "uninstall": []}
             command = [self._uv, "pip", verb, "--python", python, *options[verb]]
         else:
-            options = {"install": ["--no-input", "--no-user"], "uninstall": ["--yes"]}
+            # Without PEP 517 an old pip installs erlang_py as an egg, with no record of its files.
+            options = {
+                "install": ["--no-input", "--no-user", "--use-pep517"],
+                "uninstall": ["--yes"],
+            }
             quiet = "--disable-pip-version-check"
             command = [python, "-I", "-m", "pip", verb, quiet, *options[verb]]
         self._run(f"{verb}ing packages", *command, *arguments)

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,13 +75,13 @@ def examine(path: str) -> Interpreter | None:
 
 def describe() -> None:
     """Print what the Python that runs this is; in a virtual environment, what the one below is."""
+    sys.path.append(str(Path(__file__).parents[1] / "python"))  # in priv
+    from signal_port.python_build import is_optimized
+
     path = getattr(sys, "_base_executable", sys.executable)
-    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    # Debian compiles its own with profiles, and does not say so in this variable.
-    is_debian = sys.base_prefix == "/usr" and os.path.exists("/etc/debian_version")
     found = Interpreter(
         path=path,
-        is_optimized="--enable-optimizations" in options or is_debian,
+        is_optimized=is_optimized(),
         has_venv=bool(find_spec("venv") and find_spec("ensurepip")),
         is_open=is_open(Path(path).resolve()),
     )
