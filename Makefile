@@ -85,13 +85,11 @@ check-erlang: setup
 check-shell:
 	git ls-files '*.sh' .ci | xargs shellcheck
 	nix-instantiate --parse shell.nix > /dev/null
-
 cover: cover-python cover-erlang ## which lines and branches the tests run
 cover-python: setup
 	@sh scripts/cover_python.sh
 cover-erlang: compile-tests
 	@sh scripts/cover_erlang.sh
-
 bench: setup build ## the port beside the NIF and others; NIF= ERLPORT= QUICK=1 ONLY=dr_ RESULT=FILE
 	@sh scripts/bench.sh
 capacity: setup ## cores and hosts for RATE=2000 calls a second; MIX= CORES= RESULT=
