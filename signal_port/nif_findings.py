@@ -1,7 +1,7 @@
 """What is wrong with the entry of a NIF library, and what the VM does with it.
 
-Facts in, findings out: it reads no file and asks no machine. Each effect was seen in OTP 25, and
-stands in its `erl_nif.c`: the VM calls `nif_init`, compares versions, then takes the functions one
+Facts in, findings out: it reads no file and asks no machine. Each effect was seen in OTP 25, 27 and
+29. `erl_nif.c` has the order: the VM calls `nif_init`, compares versions, takes the functions one
 by one, and measures every name by `strlen`, also a NULL that its author meant as an end mark.
 """
 
