@@ -1,5 +1,5 @@
 # Everything that the verbs of the Makefile need, pinned: `nix-shell --run 'make test'`. On ARM64
-# it compiles without rebar3, which loads a NIF.
+# it compiles without rebar3: rebar3 loads `crypto`, and the application loads no NIF there either.
 {
   pkgs ? import (fetchTarball {
     url = "https://github.com/NixOS/nixpkgs/archive/refs/tags/24.11.tar.gz";
