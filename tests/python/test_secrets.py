@@ -55,8 +55,25 @@ class TestCrashes:
         assert "ValueError at <string>:" in ended.stderr
 
 
+UNDECODABLE = {
+    "string that is not UTF-8": b"\x93\x01\xa4init\x91\xaf" + SECRET.encode() + b"\xff",
+    "more behind it": msgpack.packb([1, "init", []]) + SECRET.encode(),
+    "unknown byte behind it": b"\x93" + msgpack.packb(SECRET) + b"\xc1",
+    "atom that is not UTF-8": b"\x83\x68\x03\x61\x01\x77\x0f" + SECRET.encode() + b"\xff\x6a",
+    "tuple of four": b"\x83\x68\x04" + b"\x61\x01" * 3 + b"\x6b\0\x0e" + SECRET.encode(),
+}
+
+
 class TestErrors:
     """What errors hold."""
+
+    @pytest.mark.parametrize("payload", UNDECODABLE.values(), ids=UNDECODABLE)
+    def test_undecodable_payload_is_not_quoted(self, payload: bytes) -> None:
+        assert SECRET.encode() in payload
+        with pytest.raises(ProtocolError) as caught:
+            codec.decode(payload)
+        assert SECRET not in repr(caught.value)
+        assert caught.value.__suppress_context__
 
     @pytest.mark.parametrize("payload", [[SECRET, "init"], {SECRET: 1}, [1, 2, 3, SECRET], SECRET])
     def test_refused_payload_is_not_quoted(self, payload: Any) -> None:

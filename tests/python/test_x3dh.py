@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 from refusal import refused
@@ -120,6 +121,36 @@ class TestInitiate:
     def test_one_time_pre_key_that_gives_zero_is_refused(self) -> None:
         with refused("dh4_calculation_failed"):
             x3dh.initiate(ALICE_SECRET, BUNDLE + ZERO_POINT)
+
+
+def fail_exchange(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the exchange of that number, from 1 on, give zero. Some cannot, as an earlier would."""
+    exchange, errors = x3dh.x25519_exchange, list[str]()
+
+    def exchanged(key: Any, public: bytes, error: str) -> bytes:
+        errors.append(error)
+        return exchange(key, ZERO_POINT if len(errors) == number else public, error)
+
+    monkeypatch.setattr(x3dh, "x25519_exchange", exchanged)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+class TestExchanges:
+    """The four Diffie-Hellman exchanges of an agreement, each with an error of its own."""
+
+    def test_failed_exchange_is_named_to_the_initiator(
+        self, number: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fail_exchange(number, monkeypatch)
+        with refused(f"dh{number}_calculation_failed"):
+            x3dh.initiate(ALICE_SECRET, BUNDLE + ONE_TIME)
+
+    def test_failed_exchange_is_named_to_the_responder(
+        self, number: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fail_exchange(number, monkeypatch)
+        with refused(f"dh{number}_calculation_failed"):
+            x3dh.respond(**RIGHT)
 
 
 RIGHT = {
