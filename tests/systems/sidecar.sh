@@ -74,8 +74,8 @@ make_vm() {
     debian_root run "$vm_root" sh -c \
         'apt-get -qq update && apt-get -qq install -y --no-install-recommends erlang-base > /dev/null'
     ! debian_root run "$vm_root" sh -c 'command -v python3' || fail "the VM's root has a Python"
-    mkdir -p "$vm_root/opt" "$vm_root/run/signal-port"
-    cp -RL _build/default/lib "$vm_root/opt"
+    mkdir -p "$vm_root/opt/lib/signal_port" "$vm_root/run/signal-port"
+    cp -R _build/default/lib/signal_port/ebin "$vm_root/opt/lib/signal_port"
     cp tests/systems/load.escript "$vm_root/opt"
 }
 
