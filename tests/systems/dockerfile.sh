@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# guides/Dockerfile without Docker: performs each of its instructions in throw-away Debian roots, on
-# the project in the folder dockerfile, which has the last commit of signal_port as a dependency.
-# Then runs its CMD until the project prints that a call was answered.
+# guides/Dockerfile and guides/Dockerfile.bundle without Docker: performs each of their instructions
+# in throw-away Debian roots, on the project in the folder dockerfile, which has the last commit of
+# signal_port as a dependency. Then runs CMD until the project prints that a call was answered, and
+# HEALTHCHECK beside it.
 #
 # Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
 # bare Debian stays in $DOCKERFILE_ROOT (_build/dockerfile).
@@ -20,11 +21,12 @@ fail() {
 # shellcheck source=tests/systems/image.sh
 . tests/systems/image.sh
 
-# The Dockerfile copies the project to /build, so that the repository is there too.
+# make_project CONFIG: the Dockerfile copies the project to /build, so that the repository is there too.
 make_project() {
     rm -rf "$project"
     cp -R tests/systems/dockerfile "$project"
     sed -i 's,URL-OF-THIS-REPOSITORY,file:///build/repository,' "$project/rebar.config"
+    cp "$project/config/$1.config" "$project/config/sys.config"
     git clone -q --bare . "$project/repository"
     git -C "$project/repository" update-ref refs/heads/main "$(git rev-parse HEAD)"
 }
@@ -48,10 +50,16 @@ debian_root can-be-made || {
     say "DID NOT RUN: no Debian root can be made here"
     exit 0
 }
-make_project
-build guides/Dockerfile "$project"
-run_command
-kill "$container"
-wait "$container" || :
-rm -rf "$dir"/stage-*
+test_image() {
+    make_project "$2"
+    build "$1" "$project"
+    [ "$user" != root ] || fail "$1 runs as root"
+    run_command
+    inside "${health[@]}" > "$dir/log" 2>&1 || fail "failed: HEALTHCHECK: $(cat "$dir/log")"
+    kill "$container"
+    wait "$container" || :
+    rm -rf "$dir"/stage-*
+}
+test_image guides/Dockerfile python
+test_image guides/Dockerfile.bundle bundle
 say "all passed"

@@ -57,8 +57,8 @@ run() {
     }
 }
 
-# words LIST: a list in JSON as words
-words() { tr -d '[]",' <<< "$1"; }
+# words LIST: prints the words of a list in JSON, one a line
+words() { python3 -c 'import json, sys; print(*json.loads(sys.argv[1]), sep="\n")' "$1"; }
 
 # perform INSTRUCTION ARGUMENTS
 perform() {
@@ -75,9 +75,9 @@ perform() {
         USER) user=$2 ;;
         COPY) copy "${words[@]}" ;;
         RUN) run "$2" ;;
-        HEALTHCHECK) read -ra health <<< "$(words "${2#CMD }")" ;;
-        ENTRYPOINT) read -ra entrypoint <<< "$(words "$2")" ;;
-        CMD) read -ra command <<< "$(words "$2")" ;;
+        HEALTHCHECK) mapfile -t health < <(words "${2#CMD }") ;;
+        ENTRYPOINT) mapfile -t entrypoint < <(words "$2") ;;
+        CMD) mapfile -t command < <(words "$2") ;;
         *) fail "this test does not know the instruction $1" ;;
     esac
 }
