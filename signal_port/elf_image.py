@@ -45,7 +45,8 @@ _ARCHITECTURES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 _RELATIVE = {"x86_64": {8, 38}, "aarch64": {1027}}
 _SYMBOLIC = {"x86_64": {1, 6}, "aarch64": {257, 1025}}
 
-_STRONG, _WEAK = 1, 2
+_ANDROID = {"DT_ANDROID_REL", "DT_ANDROID_RELA"}
+_WEAK = 2
 _IS_WEAK_VERSION = 2
 _ANY: Any = None  # a symbol table, for tables that are asked for their size alone
 
@@ -71,6 +72,7 @@ class Image:
         symbols: those of the dynamic symbol table, in its order.
         needed: the names of the libraries that it needs, in its order.
         run_path: the folders to look for them first, separated by colons; may be empty.
+        is_packed_for_android: it has relocations in a format that is not read here.
         versions: the versions of other libraries' symbols that it needs, such as `GLIBC_2.34`.
 
     Raises:
@@ -131,6 +133,7 @@ class Image:
         first = {name: values[0] for name, values in tags.items()}
         self.symbols = list(self._read_symbols(elf, first))
         self._relocations = self._read_relocations(elf, first)
+        self.is_packed_for_android = not _ANDROID.isdisjoint(tags)
         self.versions = list(self._read_versions(first))
 
     def _read_symbols(self, elf: ELFFile, tags: dict[str, int]) -> Iterator[Symbol]:

@@ -168,6 +168,8 @@ def _why_no_nif(image: Image) -> str:
 def _why_hidden(image: Image, marked: int) -> str:
     if image.architecture not in ("x86_64", "aarch64"):
         return f"its relocations are those of {image.architecture}, which are not known here"
+    if image.is_packed_for_android:
+        return "its relocations are packed as for Android, which is not read here"
     if marked:
         return f"it has {marked} entries, and nif_init does not tell which of them it returns"
     return "nif_init makes it when the library is loaded, as rustler does"

@@ -171,6 +171,13 @@ def test_library_of_another_kind_has_no_nif_init(tmp_path: Path) -> None:
         read(tmp_path / "empty.so")
 
 
+def test_relocations_packed_for_android_are_told(tmp_path: Path) -> None:
+    packed = ("-O2", *LLD, "-Wl,--pack-dyn-relocs=android")
+    library = nifs.build("healthy", tmp_path, "aarch64", *packed, compiler="clang")
+    with pytest.raises(HiddenEntry, match="as for Android"):
+        read(library)
+
+
 def test_library_for_an_unknown_architecture_is_told(tmp_path: Path) -> None:
     data = bytearray(nifs.build("healthy", tmp_path, "x86_64").read_bytes())
     data[0x12] = 243  # RISC-V
