@@ -54,7 +54,8 @@ def _call(path: str, timeout: float) -> str:
         answered = monotonic()
     return (
         f"{path}: a worker was ready after {_ms(ready - begun)} and answered after "
-        f"{_ms(answered - ready)} (signal_port {versions.get('signal_port', 'unknown')})"
+        f"{_ms(answered - ready)} (signal_port {versions.get('signal_port', 'unknown')}, "
+        f"sandbox {versions.get('sandbox', 'unknown')})"
     )
 
 

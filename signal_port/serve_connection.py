@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from signal_port.exit_status import CRASHED, OK, PROTOCOL, UNFIT
+from signal_port.exit_status import CRASHED, MEMORY, OK, PROTOCOL, UNFIT
 from signal_port.worker_command import write_unfit
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -27,6 +27,7 @@ _MEANINGS = {
     PROTOCOL: "ended: the peer sent invalid protocol data",
     UNFIT: "ended: it lacks a requirement, which its notice named",
     CRASHED: "ended by an error of its own, which it wrote above",
+    MEMORY: "ended: a call took more memory than it may use",
 }
 
 
@@ -123,6 +124,8 @@ def describe_end(status: int) -> str:
     """Return how a worker ended, in words; the status is negative for a signal."""
     if status >= 0:
         return _MEANINGS.get(status, f"ended with exit status {status}")
+    if -status == signal.SIGSYS:
+        return "was killed by SIGSYS: it tried what the sandbox forbids"
     try:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:  # a real-time signal

@@ -20,7 +20,7 @@ from signal_port import doctor
 from signal_port.codec import atom
 from signal_port.doctor_socket import Unhealthy, _call, examine
 
-READY = framed(msgpack.packb(["ready", 1, {"signal_port": "0.1"}]))
+READY = framed(msgpack.packb(["ready", 1, {"signal_port": "0.1", "sandbox": "none"}]))
 DIGEST = sha256(b"signal-port doctor").digest()
 
 
@@ -73,7 +73,7 @@ class TestAHealthyWorker:
         sentence = (
             re.escape(path)
             + r": a worker was ready after \d+\.\d ms and answered after \d+\.\d ms "
-            + r"\(signal_port 0\.1\)\n"
+            + r"\(signal_port 0\.1, sandbox none\)\n"
         )
         assert re.fullmatch(sentence, capsys.readouterr().out)
 

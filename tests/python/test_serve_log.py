@@ -82,7 +82,9 @@ class TestALog:
         (78, "ended: it lacks a requirement, which its notice named"),
         (1, "ended with exit status 1"),
         (-9, "was killed by SIGKILL"),
-        (-31, "was killed by SIGSYS"),
+        (71, "ended: a call took more memory than it may use"),
+        (-31, "was killed by SIGSYS: it tried what the sandbox forbids"),
+        (-15, "was killed by SIGTERM"),
         (-40, "was killed by signal 40"),
     ],
 )

@@ -27,6 +27,17 @@ inside() {
         env HOME="$home" "${environment[@]}" "$@"
 }
 
+# in_background LOG COMMAND...: starts a command like inside; killing $container kills all of it
+in_background() {
+    local log=$1
+    shift
+    (
+        debian_root() { exec bash tests/systems/debian_root.sh "$@"; }
+        inside "$@"
+    ) > "$log" 2>&1 < /dev/null &
+    container=$!
+}
+
 # from IMAGE [as STAGE]
 from() {
     local suite=${1#debian:}

@@ -35,9 +35,8 @@ start() {
     chown root:root "$root/run/signal-port"
     chmod 0777 "$root/run/signal-port"
     say "starting ${entrypoint[*]} ${command[*]}"
-    inside "${entrypoint[@]}" "${command[@]}" > "$dir/log" 2>&1 < /dev/null &
-    container=$!
-    trap 'kill "$container" 2> /dev/null || :' EXIT
+    in_background "$dir/log" "${entrypoint[@]}" "${command[@]}"
+    trap 'kill -KILL "$container" ${vm_PID-} 2> /dev/null || :' EXIT
     until [ -S "$root/run/signal-port/serve/worker.sock" ]; do
         kill -0 "$container" 2> /dev/null || {
             cat "$dir/log" >&2
@@ -126,6 +125,7 @@ say "kill -9 of the sidecar"
 stop
 start
 report lost
+report calls
 say "kill -9 of the VM"
 # shellcheck disable=SC2154 # bash sets it for the coprocess
 kill -KILL "$vm_PID"

@@ -14,7 +14,11 @@ fail() {
     exit 1
 }
 as() { setpriv --reuid "$1" --regid "$1" --init-groups "$SIGNAL_PORT" doctor --socket "$2"; }
-answers() { as app "$1" || fail "no worker answers at $1"; }
+answers() {
+    as app "$1" > answer || fail "no worker answers at $1"
+    cat answer
+    grep -q 'sandbox seccomp' answer || fail "the worker is in no sandbox"
+}
 refuses() { ! as stranger "$1" || fail "a stranger is served at $1"; }
 of_service() { systemctl show --property "$1" --value signal-port.service; }
 
