@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# deploy/container/Dockerfile without Docker: builds the image in throw-away Debian roots, and
-# starts it as Kubernetes does, with a volume that everybody can write to. Calls it as the user of
-# the other container, to whom the volume is read-only, and as a stranger. Then an Erlang VM in a
-# root without Python makes calls, while either side is killed. The image has the last commit, the
-# VM what `make build' has compiled.
+# deploy/container/Dockerfile and Dockerfile.bundle without Docker: builds each image in throw-away
+# Debian roots, and starts it as Kubernetes does, with a volume that everybody can write to. Calls it
+# as the user of the other container, to whom the volume is read-only, and as a stranger. Then an
+# Erlang VM in a root without Python makes calls, while either side is killed. The image has the last
+# commit or the bundle of `make bundle', the VM what `make build' has compiled.
+#
+#   sidecar.sh [DOCKERFILE...]   default: Dockerfile, and Dockerfile.bundle if there is a bundle
 #
 # Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
 # bare Debian stays in $SIDECAR_ROOT (_build/sidecar).
@@ -13,6 +15,7 @@ cd "$(dirname "$0")/../.."
 mkdir -p "${SIDECAR_ROOT:-_build/sidecar}"
 dir=$(realpath "${SIDECAR_ROOT:-_build/sidecar}")
 app=10002 stranger=10003
+bundle=_build/bundle/signal-port
 
 say() { echo "test-sidecar: $*" >&2; }
 fail() {
@@ -22,12 +25,13 @@ fail() {
 # shellcheck source=tests/systems/image.sh
 . tests/systems/image.sh
 
-# The build stage has the repository at /repository.
+# prepare DOCKERFILE: the context has the bundle, and the build stage the repository at /repository
 prepare() {
-    sed 's,git+URL-OF-THIS-REPOSITORY,git+file:///repository,' deploy/container/Dockerfile |
+    sed 's,git+URL-OF-THIS-REPOSITORY,git+file:///repository,' "deploy/container/$1" |
         sed '/^RUN python3 -m venv/i COPY repository /repository' > "$dir/Dockerfile"
     rm -rf "$dir/context"
     git clone -q --bare . "$dir/context/repository"
+    [ "$1" = Dockerfile ] || cp -a $bundle "$dir/context/signal-port"
 }
 
 start() {
@@ -104,34 +108,50 @@ report() {
 
 # --- What is to be done ---
 
+test_image() {
+    say "$1"
+    prepare "$1"
+    build "$dir/Dockerfile" "$dir/context"
+    start
+    admits_the_right_user
+    survives_kills
+    stop
+}
+
+admits_the_right_user() {
+    inside "${health[@]}" || fail "the health check fails"
+    beside $app "${health[@]}" || fail "the other container is not served"
+    ! beside $stranger "${health[@]}" || fail "a stranger is served"
+    ! beside $app touch /run/signal-port/mine 2> /dev/null || fail "the volume is not read-only"
+    [ "$(grep -c 'begins: worker' "$dir/log")" = 2 ] || fail "there were not two workers"
+}
+
+survives_kills() {
+    say "an Erlang VM in a root without Python makes calls"
+    coproc vm { run_vm; }
+    report calls
+    say "kill -9 of the sidecar"
+    stop
+    start
+    report lost
+    report calls
+    say "kill -9 of the VM"
+    # shellcheck disable=SC2154 # bash sets it for the coprocess
+    kill -KILL "$vm_PID"
+    until [ "$(grep -c ' begins: ' "$dir/log")" = "$(grep -c ' ends after ' "$dir/log")" ]; do
+        sleep 0.1
+    done
+}
+
 debian_root can-be-made || {
     say "DID NOT RUN: no Debian root can be made here"
     exit 0
 }
-prepare
-build "$dir/Dockerfile" "$dir/context"
-start
-inside "${health[@]}" || fail "the health check fails"
-beside $app "${health[@]}" || fail "the other container is not served"
-! beside $stranger "${health[@]}" || fail "a stranger is served"
-! beside $app touch /run/signal-port/mine 2> /dev/null || fail "the volume is not read-only"
-[ "$(grep -c 'begins: worker' "$dir/log")" = 2 ] || fail "there were not two workers"
-
 make_vm
-say "an Erlang VM in a root without Python makes calls"
-coproc vm { run_vm; }
-report calls
-say "kill -9 of the sidecar"
-stop
-start
-report lost
-report calls
-say "kill -9 of the VM"
-# shellcheck disable=SC2154 # bash sets it for the coprocess
-kill -KILL "$vm_PID"
-until [ "$(grep -c ' begins: ' "$dir/log")" = "$(grep -c ' ends after ' "$dir/log")" ]; do
-    sleep 0.1
-done
-stop
+if [ $# -eq 0 ]; then
+    set -- Dockerfile
+    if [ -d $bundle ]; then set -- "$@" Dockerfile.bundle; fi
+fi
+for dockerfile; do test_image "$dockerfile"; done
 rm -rf "$dir"/stage-* "$vm_root"
 say "all passed"
