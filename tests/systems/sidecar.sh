@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154 # bash sets vm_PID for the coprocess
+#
 # deploy/container/Dockerfile and Dockerfile.bundle without Docker: builds each image in throw-away
 # Debian roots, and starts it as Kubernetes does, with a volume that everybody can write to. Calls it
 # as the user of the other container, to whom the volume is read-only, and as a stranger. Then an
@@ -136,7 +138,6 @@ survives_kills() {
     report lost
     report calls
     say "kill -9 of the VM"
-    # shellcheck disable=SC2154 # bash sets it for the coprocess
     kill -KILL "$vm_PID"
     until [ "$(grep -c ' begins: ' "$dir/log")" = "$(grep -c ' ends after ' "$dir/log")" ]; do
         sleep 0.1
