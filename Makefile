@@ -84,7 +84,7 @@ check-erlang: setup
 	$(REBAR) as drop_in,check do xref, dialyzer
 check-shell:
 	git ls-files '*.sh' .ci | xargs shellcheck
-	nix-instantiate --parse shell.nix > /dev/null
+	nix-instantiate --eval --strict tests/systems/nix/evaluate.nix
 cover: cover-python cover-erlang ## which lines and branches the tests run
 cover-python: setup
 	@sh scripts/cover_python.sh
