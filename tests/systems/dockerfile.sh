@@ -4,6 +4,8 @@
 # signal_port as a dependency. Then runs CMD until the project prints that a call was answered, and
 # HEALTHCHECK beside it.
 #
+#   tests/systems/dockerfile.sh [python | bundle]
+#
 # Needs Linux, root and the network. If no root can be made, it prints why, and exits with 0. The
 # bare Debian stays in $DOCKERFILE_ROOT (_build/dockerfile).
 set -euo pipefail
@@ -44,22 +46,28 @@ run_command() {
     fail "it ended before a call was answered"
 }
 
-# --- What is to be done ---
-
-debian_root can-be-made || {
-    say "DID NOT RUN: no Debian root can be made here"
-    exit 0
-}
+# test_image python | bundle
 test_image() {
-    make_project "$2"
-    build "$1" "$project"
-    [ "$user" != root ] || fail "$1 runs as root"
+    local file=guides/Dockerfile
+    [ "$1" = python ] || file=$file.$1
+    make_project "$1"
+    build "$file" "$project"
+    [ "$user" != root ] || fail "$file runs as root"
     run_command
     inside "${health[@]}" > "$dir/log" 2>&1 || fail "failed: HEALTHCHECK: $(cat "$dir/log")"
     kill "$container"
     wait "$container" || :
     rm -rf "$dir"/stage-*
 }
-test_image guides/Dockerfile python
-test_image guides/Dockerfile.bundle bundle
+
+# --- What is to be done ---
+
+debian_root can-be-made || {
+    say "DID NOT RUN: no Debian root can be made here"
+    exit 0
+}
+[ $# -gt 0 ] || set -- python bundle
+for variant; do
+    test_image "$variant"
+done
 say "all passed"
