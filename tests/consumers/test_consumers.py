@@ -18,7 +18,7 @@ import pytest
 from project import Project
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 60  # seconds, for a condition that is waited for
+DEADLINE = 300  # seconds, for a condition that is waited for
 MADE = "priv/venv is made of "  # what the installer says if it has done something
 
 
