@@ -40,21 +40,23 @@ def bounds(python: Interpreter) -> list[str]:
 
 
 def stamp() -> str:
-    """Return the stamp of an environment that is made now."""
+    """Return the stamp of an environment that is made now: a line for each part of it."""
     if not is_locked():
-        return " ".join(("not locked", *extras())) + "\n"
-    locked = b"".join(Path(file).read_bytes() for file in locked_files())
-    return f"locked by {hashlib.sha256(locked).hexdigest()}\n"
+        return "".join(f"{name} not locked\n" for name in ("runtime", *extras()))
+    files = [Path(file) for file in locked_files()]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return "".join(f"{file.stem} {digest}\n" for file, digest in zip(files, digests))
 
 
 def is_right(venv: Path) -> bool:
-    """Tell whether an environment works and is what is wanted.
+    """Tell whether an environment works and has what is wanted; an extra more does no harm.
 
     One without a stamp was not made here but put here: it is right if it works.
     """
     if not (venv / STAMP).exists():
         return versions(venv) is not None
-    if (venv / STAMP).read_text() != stamp() or not is_of_named_python(venv):
+    has = (venv / STAMP).read_text().splitlines()
+    if not set(stamp().splitlines()) <= set(has) or not is_of_named_python(venv):
         return False
     return versions(venv) is not None
 

@@ -120,6 +120,11 @@ class TestPresentEnvironment:
         assert "is made of" in installed.install(AUTOPSY="1").stdout
         assert "pyelftools" in installed.packages()
 
+    def test_extra_that_is_not_wanted_any_more_stays(self, priv: Priv) -> None:
+        priv.install(AUTOPSY="1")
+        assert priv.install(PIP_FIND_LINKS="") == (0, "", "")
+        assert "pyelftools" in priv.packages()
+
     def test_other_lock_makes_it_again(self, installed: Priv) -> None:
         with open(installed.path / "requirements" / "runtime.txt", "a") as file:
             file.write("# of a later version\n")

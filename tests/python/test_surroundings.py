@@ -104,6 +104,8 @@ for descriptor in range(256):
         found = os.fstat(descriptor)
     except OSError:
         continue
+    if "/libffi.so" in os.path.realpath(f"/proc/self/fd/{descriptor}"):
+        continue  # ctypes' library; since 3.4 it can keep its own file open
     null = os.stat(os.devnull)
     is_null = stat.S_ISCHR(found.st_mode) and found.st_rdev == null.st_rdev
     kind = "null" if is_null else "pipe" if stat.S_ISFIFO(found.st_mode) else "other"

@@ -16,7 +16,7 @@ self=$PWD/tests/systems/aarch64.sh
 
 # The shell scripts that start Erlang need the first three. Erlang's crypto is installed so that the
 # test can see that nothing loads it.
-packages=(dash coreutils sed erlang-base erlang-crypto python3)
+packages=(dash coreutils sed erlang-base erlang-crypto python3 libseccomp2)
 
 # ELF of 64 bits, little-endian, for machine 183. The mask accepts executables, shared objects and
 # any OS ABI.
