@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
-from elftools.elf.hash import ELFHashTable, GNUHashTable
+from elftools.elf.hash import GNUHashTable
 from elftools.elf.relocation import RelocationTable, RelrRelocationTable
 
 from signal_port.elf_memory import Memory, Segment, Unreadable
@@ -149,8 +149,8 @@ class Image:
             offset = self._offset(tags["DT_GNU_HASH"])
             return GNUHashTable(elf, offset, _ANY).get_number_of_symbols()
         if "DT_HASH" in tags:
-            offset = self._offset(tags["DT_HASH"])
-            return ELFHashTable(elf, offset, None, _ANY).get_number_of_symbols()
+            _, chains = struct.unpack("<II", self.memory.read(tags["DT_HASH"], 8))
+            return int(chains)
         return 0
 
     def _read_relocations(
