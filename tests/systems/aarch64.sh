@@ -182,5 +182,9 @@ fi
 sh tests/nifs/need.sh
 mkdir -p _build/nifs/aarch64
 priv/venv/bin/python3 tests/python/nifs.py aarch64 _build/nifs/aarch64
+mkdir -p _build/nifs/probe
+headers=$(erl -noshell -eval 'io:put_chars(code:root_dir()), halt().')/usr/include
+aarch64-linux-gnu-gcc -shared -fPIC -DNULL_TERMINATED -I "$headers" \
+    -o _build/nifs/probe/sick_nif.so tests/nifs/sick_nif.c
 [ $# -gt 0 ] || set -- sh tests/systems/aarch64_test.sh
 namespaces --enter "$@"
