@@ -181,7 +181,7 @@ fi
 # The root has no compiler: the libraries that its VM loads are cross-compiled here.
 sh tests/nifs/need.sh
 mkdir -p _build/nifs/aarch64
-priv/venv/bin/python3 tests/python/nifs.py aarch64 _build/nifs/aarch64
+.venv/bin/python3 tests/python/nifs.py aarch64 _build/nifs/aarch64
 mkdir -p _build/nifs/probe
 headers=$(erl -noshell -eval 'io:put_chars(code:root_dir()), halt().')/usr/include
 aarch64-linux-gnu-gcc -shared -fPIC -DNULL_TERMINATED -I "$headers" \
