@@ -54,8 +54,8 @@ test-erlang: compile-tests ## the Erlang side alone; SUITE=pool: one suite; CASE
 	$(if $(SUITE),,sh tests/systems/without_rebar3.sh)
 compile-tests: setup build
 	$(NEED) cc:gcc+libc6-dev
+	@AUTOPSY=1 sh priv/install
 	$(REBAR) ct --compile_only
-
 test-documents: setup build ## all code in README.md, guides/ and examples/; DOCUMENTS="FILE ..."
 	$(NEED) elixir:elixir perl:perl
 	$(BIN)/python3 tests/documents/run.py $(DOCUMENTS)

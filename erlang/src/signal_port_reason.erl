@@ -74,8 +74,8 @@ explain({ended, Path, Status}) ->
     sentence("the worker (~ts) ended with ~s before it was ready: read its standard error",
              [Path, status(Status)]);
 explain({exit_status, ?MEMORY}) ->
-    "the worker ended, because a call needed more memory than signal_port's option max_memory "
-    "allows: raise it, or lower max_frame";
+    "the worker ended with status 71: a call needed more memory than signal_port's option "
+    "max_memory allows; raise it, or lower max_frame";
 explain({exit_status, Status}) when Status =:= 128 + ?SIGSYS ->
     "the worker ended with signal 31 (SIGSYS): its sandbox stopped a system call that no worker "
     "needs; treat the message that caused it as an attack";

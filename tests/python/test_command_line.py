@@ -111,7 +111,8 @@ class TestExitStatus:
 
     def test_worker_statuses_are_those_of_the_protocol(self) -> None:
         rows = re.findall(r"^\| (\d+) \|", (ROOT / "PROTOCOL.md").read_text(), re.MULTILINE)
-        ours = [exit_status.OK, USAGE, exit_status.CRASHED, exit_status.PROTOCOL, UNFIT]
+        crashed = [exit_status.CRASHED, exit_status.MEMORY]
+        ours = [exit_status.OK, USAGE, *crashed, exit_status.PROTOCOL, UNFIT]
         assert [int(row) for row in rows] == ours
 
     def test_statuses_are_those_of_the_system(self) -> None:
