@@ -75,7 +75,8 @@ def examine(path: str) -> Interpreter | None:
 
 def describe() -> None:
     """Print what the Python that runs this is; in a virtual environment, what the one below is."""
-    sys.path.append(str(Path(__file__).parents[1] / "python"))  # in priv
+    above = Path(__file__).parents
+    sys.path += [str(above[1] / "python"), str(above[2])]  # in priv; in the repository
     from signal_port.python_build import is_optimized
 
     path = getattr(sys, "_base_executable", sys.executable)
