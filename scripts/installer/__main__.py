@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from environment import Environment, progress
+from environment import ENDING, Environment, progress
 from interpreters import choose, describe
 from refusals import Refusal, failed_call
 from wanted import PRIV, is_right, versions
@@ -28,7 +28,7 @@ def main() -> int:
     if sys.argv[1:] == ["describe"]:
         describe()
         return 0
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, terminate)
     try:
         with lock() as descriptor:
@@ -41,7 +41,9 @@ def main() -> int:
 
 
 def terminate(number: int, frame: object) -> NoReturn:
-    """End as by an exception, so that nothing half-made stays."""
+    """End as by an exception, so that nothing half-made stays; a second signal changes nothing."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 

@@ -22,6 +22,7 @@ FOR_UV = {
     "PIP_PROXY": "ALL_PROXY",
     "PIP_CERT": "SSL_CERT_FILE",
 }
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what interrupts an installation
 TOOLS = ("pip", "setuptools")  # they install the others, which do not need them
 
 
@@ -96,6 +97,8 @@ class Environment:
 
     def _run(self, step: str, *command: str) -> None:
         began = time.monotonic()
+        # A signal that comes while the process starts must find it started, to kill it.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         with subprocess.Popen(
             command,
             env=tool_environment() if self._uv else None,
@@ -106,6 +109,7 @@ class Environment:
             start_new_session=True,
         ) as process:
             try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
                 while (output := finished(process)) is None:
                     progress(f"{step}, {time.monotonic() - began:.0f} s")
             except BaseException:
