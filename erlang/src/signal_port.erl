@@ -12,8 +12,9 @@
 %% Unless a function says otherwise:
 %% <ul>
 %% <li>It returns `{ok, Value}' or `{error, Atom}'. A failed call changes nothing.</li>
-%% <li>It raises `error:badarg' for an argument of a wrong type. A binary must be a binary: iolists
-%%     and bitstrings are refused. An integer must fit 32 bits, signed.</li>
+%% <li>It raises `error:badarg' for an argument of a wrong type. The shell shows which one. A binary
+%%     must be a binary: iolists and bitstrings are refused. An integer must fit 32 bits,
+%%     signed.</li>
 %% <li>Sizes are in bytes. An Ed25519 secret key has 64: its seed, then its public key. Every other
 %%     key has 32.</li>
 %% <li>It can also return `{error, timeout}', `{error, unavailable}' if no worker can be started,
@@ -99,12 +100,12 @@
 %% {@link dr_encrypt/2}.
 -spec encrypt(session(), Plaintext :: binary()) -> {ok, {message(), session()}} | {error, atom()}.
 encrypt(Session, Plaintext) ->
-    dr_encrypt(Session, Plaintext).
+    call(encrypt, dr_encrypt, [Session, Plaintext]).
 
 %% @doc Returns a decrypted message and the next session: the short name of {@link dr_decrypt/2}.
 -spec decrypt(session(), message()) -> {ok, {Plaintext :: binary(), session()}} | {error, atom()}.
 decrypt(Session, Message) ->
-    dr_decrypt(Session, Message).
+    call(decrypt, dr_decrypt, [Session, Message]).
 
 %% @doc Returns the shared secret, 32 bytes, of a private and a public X25519 key (RFC 7748).
 %% Errors: `invalid_key_sizes'; `key_agreement_failed' if the secret would be all zero.
@@ -319,7 +320,7 @@ aes_gcm_decrypt(Key, Iv, Ciphertext, Aad, Tag, Length) ->
 %% other, for example two messages in one session, into different batches.
 -spec batch([{operation(), Args :: [term()]}]) -> [Answer :: term()].
 batch(Calls) ->
-    Checked = all_checked(Calls),
+    Checked = try all_checked(Calls) catch error:badarg -> signal_port_badarg:in_batch(Calls) end,
     case signal_port_table:nif(sha256) of
         undefined ->
             Requests = [Request || {_, _, Request} <- Checked],
@@ -333,18 +334,13 @@ batch(Calls) ->
 %% {@link receive_response/1} or {@link check_response/2}, as with `gen_server:send_request/2'.
 -spec send_request(operation(), Args :: [term()]) -> request_id().
 send_request(Operation, Args) ->
-    send_request(Operation, Args, default).
+    send_request(2, Operation, Args, default).
 
 %% @doc Like {@link send_request/2}, with a timeout in milliseconds that replaces `call_timeout'.
 -spec send_request(operation(), Args :: [term()], default | timeout()) -> request_id().
-send_request(Name, Args, Timeout) ->
-    is_timeout(Timeout) orelse error(badarg),
-    {Operation, _, Request} = checked({Name, Args}),
-    Call = case signal_port_table:nif(Operation) of
-        undefined -> fun() -> signal_port_dispatch:call(Request, Timeout) end;
-        Module -> fun() -> call_nif(Module, Operation, Args) end
-    end,
-    signal_port_async:send(fun() -> observed(Operation, Call) end).
+send_request(Operation, Args, Timeout) ->
+    is_timeout(Timeout) orelse signal_port_badarg:in_timeout(3),
+    send_request(3, Operation, Args, Timeout).
 
 %% @doc Returns the answer to a request. Waits until there is one; after the timeout of the call
 %% the answer is `{error, timeout}'.
@@ -407,11 +403,23 @@ doctor() ->
 
 %% --- Internals ---
 
+send_request(Arity, Name, Args, Timeout) ->
+    {Operation, _, Request} =
+        try checked({Name, Args})
+        catch error:badarg -> signal_port_badarg:in_request(Arity, Name, Args)
+        end,
+    Call = case signal_port_table:nif(Operation) of
+        undefined -> fun() -> signal_port_dispatch:call(Request, Timeout) end;
+        Module -> fun() -> call_nif(Module, Operation, Operation, Args) end
+    end,
+    signal_port_async:send(fun() -> observed(Operation, Call) end).
+
 %% Returns an operation under its full name, its arguments, and the request, which checks them.
-checked({encrypt, Args}) -> checked({dr_encrypt, Args});
-checked({decrypt, Args}) -> checked({dr_decrypt, Args});
-checked({Operation, Args}) -> {Operation, Args, signal_port_codec:request(Operation, Args)};
-checked(_) -> error(badarg).
+checked({Name, Args}) ->
+    Operation = signal_port_codec:full_name(Name),
+    {Operation, Args, signal_port_codec:request(Operation, Args)};
+checked(_) ->
+    error(badarg).
 
 %% A comprehension would raise an error that has the improper list with its arguments.
 all_checked([Call | Calls]) -> [checked(Call) | all_checked(Calls)];
@@ -422,20 +430,30 @@ is_timeout(Timeout) when is_integer(Timeout) -> 0 =< Timeout andalso Timeout =< 
 is_timeout(Timeout) -> Timeout =:= infinity orelse Timeout =:= default.
 
 call(Operation, Args) ->
-    observed(Operation, fun() -> answer(Operation, Args) end).
+    call(Operation, Operation, Args).
 
-answer(Operation, Args) ->
+%% The function is the one that the caller called: the operation under its full or short name.
+call(Function, Operation, Args) ->
+    observed(Operation, fun() -> answer(Function, Operation, Args) end).
+
+answer(Function, Operation, Args) ->
     case signal_port_table:nif(Operation) of
-        undefined -> signal_port_dispatch:call(signal_port_codec:request(Operation, Args));
-        Module -> call_nif(Module, Operation, Args)
+        undefined -> signal_port_dispatch:call(request(Function, Operation, Args));
+        Module -> call_nif(Module, Function, Operation, Args)
     end.
 
-%% The stack trace of the NIF's own badarg has its arguments. This one has none.
-call_nif(Module, Operation, Args) ->
+request(Function, Operation, Args) ->
+    try
+        signal_port_codec:request(Operation, Args)
+    catch
+        error:badarg -> signal_port_badarg:in_call(Function, Operation, Args)
+    end.
+
+call_nif(Module, Function, Operation, Args) ->
     try
         apply(Module, Operation, Args)
     catch
-        error:badarg -> error(badarg)
+        error:badarg -> signal_port_badarg:in_call(Function, Operation, Args)
     end.
 
 observed(Operation, Call) ->

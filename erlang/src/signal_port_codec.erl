@@ -3,8 +3,9 @@
 %% atom: all atoms of answers are listed here.
 -module(signal_port_codec).
 
--export([operations/0, request/2, batch/1, tag/1, reply/2, answer/1, notice/1]).
--export_type([request/0]).
+-export([operations/0, full_name/1, types/1, is_valid/2]).
+-export([request/2, batch/1, tag/1, reply/2, answer/1, notice/1]).
+-export_type([request/0, type/0]).
 
 %% The operations and the types of their arguments.
 -define(OPERATIONS, #{
@@ -38,11 +39,34 @@
 }).
 
 -type request() :: iodata().  % operation and arguments: what follows the tag
+-type type() :: binary | int32 | integer | pre_key_info.  % of an argument
 
 %% @doc Returns the operations and the number of their arguments.
 -spec operations() -> [{atom(), arity()}].
 operations() ->
     [{Operation, length(Types)} || {Operation, Types} <- maps:to_list(?OPERATIONS)].
+
+%% @doc Returns the name of an operation that has a short name, else the name as it is.
+-spec full_name(term()) -> term().
+full_name(encrypt) -> dr_encrypt;
+full_name(decrypt) -> dr_decrypt;
+full_name(Name) -> Name.
+
+%% @doc Returns the types of an operation's arguments. Raises `badarg' for an unknown operation.
+-spec types(term()) -> [type()].
+types(Operation) ->
+    case ?OPERATIONS of
+        #{Operation := Types} -> Types;
+        #{} -> error(badarg)
+    end.
+
+-spec is_valid(type(), Arg :: term()) -> boolean().
+is_valid(Type, Arg) ->
+    try argument(Type, Arg) of
+        _ -> true
+    catch
+        error:badarg -> false
+    end.
 
 %% @doc Returns a request without its tag. Raises `badarg' for an unknown operation and for
 %% arguments of a wrong number or type. The stack trace has no argument.
@@ -103,12 +127,6 @@ known_versions(Versions) ->
                     || Name <- Known, is_map_key(atom_to_binary(Name), Versions)]).
 
 %% --- Requests ---
-
-types(Operation) ->
-    case ?OPERATIONS of
-        #{Operation := Types} -> Types;
-        #{} -> error(badarg)
-    end.
 
 arguments([Type | Types], [Arg | Args]) -> [argument(Type, Arg) | arguments(Types, Args)];
 arguments([], []) -> [];
