@@ -12,11 +12,12 @@ compile() {
 }
 
 sh scripts/copy_python.sh
-for build in default drop_in; do
-    compile erlang/signal_port.app.src erlang/src "_build/$build/lib/signal_port/ebin"
-    ln -sfn ../../../../priv "_build/$build/lib/signal_port/priv"
-    REBAR_BUILD_DIR="_build/$build" sh scripts/make_chunk.sh
-done
+app=_build/default/lib/signal_port
+compile erlang/signal_port.app.src erlang/src "$app/ebin"
+ln -sfn ../../../../priv "$app/priv"
+sh scripts/make_chunk.sh
+mkdir -p _build/drop_in/lib
+cp -RP "$app" _build/drop_in/lib
 name=libsignal_protocol_nif
 drop_in=erlang/drop_in/$name/src
 compile "$drop_in/$name.app.src" "$drop_in" "_build/drop_in/lib/$name/ebin"

@@ -69,7 +69,7 @@ class Environment:
             self._pip("install", *wanted.bounds(python))
             return
         build = wanted.REQUIREMENTS / "build.txt"
-        self._pip("install", "--require-hashes", "-r", str(build))
+        self._pip("install", "--require-hashes", "-r", str(build), compiles=False)
         files = [option for file in wanted.locked_files() for option in ("-r", file)]
         self._pip("install", "--require-hashes", "--no-build-isolation", *files)
 
@@ -79,16 +79,18 @@ class Environment:
         if installed:
             self._pip("uninstall", *installed)
 
-    def _pip(self, verb: str, *arguments: str) -> None:
+    def _pip(self, verb: str, *arguments: str, compiles: bool = True) -> None:
         python = str(self._place / "bin" / "python3")
         if self._uv:
             offline = ["--no-index"] if os.environ.get("PIP_NO_INDEX") else []
-            options = {"install": ["--compile-bytecode", *offline], "uninstall": []}
+            compiling = ["--compile-bytecode"] if compiles else []
+            options = {"install": [*compiling, *offline], "uninstall": []}
             command = [self._uv, "pip", verb, "--python", python, *options[verb]]
         else:
             # Without PEP 517 an old pip installs erlang_py as an egg, with no record of its files.
+            compiling = [] if compiles else ["--no-compile"]
             options = {
-                "install": ["--no-input", "--no-user", "--use-pep517"],
+                "install": ["--no-input", "--no-user", "--use-pep517", *compiling],
                 "uninstall": ["--yes"],
             }
             quiet = "--disable-pip-version-check"
