@@ -14,7 +14,7 @@ LOWEST_PYTHON = (3, 10)
 PACKAGES = {  # what pip installs, by the name of the module
     "cryptography": "cryptography>=42.0",
     "msgpack": "msgpack>=1.0.3",
-    "erlang": "erlang_py>=2.0.4",
+    "erlang": "erlang_py>=2.0.6",
 }
 EXTRAS = {"autopsy": "pyelftools>=0.31"}  # what one command needs beside these, by its name
 

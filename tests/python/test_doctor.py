@@ -98,7 +98,7 @@ class TestPackages:
     ) -> None:
         monkeypatch.setattr(doctor, "version", lambda _: "1.8.1")
         status, told, advice = examined(capsys)
-        assert (status, told["erlang_py"]) == (UNFIT, "1.8.1, 2.0.4 or later is needed")
+        assert (status, told["erlang_py"]) == (UNFIT, "1.8.1, 2.0.6 or later is needed")
         assert advice == f"erlang_py 1.8.1 is too old: {remedy()}"
 
     def test_package_of_unknown_version_is_accepted(
@@ -109,7 +109,7 @@ class TestPackages:
 
         monkeypatch.setattr(doctor, "version", unknown)
         status, told, _ = examined(capsys)
-        assert (status, told["erlang_py"]) == (0, "version unknown, 2.0.4 or later is needed")
+        assert (status, told["erlang_py"]) == (0, "version unknown, 2.0.6 or later is needed")
 
     def test_old_python_gets_one_sentence(self) -> None:
         ended = python(
