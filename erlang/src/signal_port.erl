@@ -18,7 +18,8 @@
 %% <li>Sizes are in bytes. An Ed25519 secret key has 64: its seed, then its public key. Every other
 %%     key has 32.</li>
 %% <li>It can also return `{error, timeout}', `{error, unavailable}' if no worker can be started,
-%%     and `{error, too_large}' if the call or its answer is over the option `max_frame'.</li>
+%%     `{error, too_large}' if the call or its answer is over the option `max_frame', and
+%%     `{error, overloaded}' if the option `max_queue' is set and as many calls wait.</li>
 %% </ul>
 %% A session is a value. Store the new session that a step returns, and pass it to the next step.
 -module(signal_port).
@@ -70,7 +71,7 @@
      SignedPreKeyId :: uint32(), BaseKey :: key()}.
 %% What the responder needs for X3DH. The base key is the ephemeral key of
 %% {@link process_pre_key_bundle/2}.
--type bridge_error() :: {error, timeout | unavailable | too_large}.
+-type bridge_error() :: {error, timeout | unavailable | too_large | overloaded}.
 %% The errors of the bridge. No NIF has them.
 -type operation() :: atom().
 %% The name of a function of this module that is an operation, for example `dr_encrypt', or its
@@ -87,6 +88,7 @@
     | {max_memory, auto | infinity | pos_integer()}
     | {pool_size, auto | pos_integer()}
     | {busy_wait, auto | non_neg_integer()}
+    | {max_queue, infinity | pos_integer()}
     | {call_timeout, timeout()}
     | {stall_timeout, pos_integer()}
     | {start_timeout, pos_integer()}
@@ -365,24 +367,28 @@ check_response(Message, RequestId) ->
 %% @doc Returns the state of the application: the backend and the reason for it, the versions of
 %% the Python side, and for each worker its state (`idle' before its first use, `starting',
 %% `ready', `waiting' for its next start), its OS process id (if it is a child of this VM), its
-%% versions with the path of its Python (`executable'), its sandbox, the calls answered and in
-%% flight, the restarts, and why the last worker ended. Exits with `noproc' if the application is
-%% not running.
+%% versions with the path of its Python (`executable'), its sandbox, the calls answered, in flight,
+%% and `queued' (in flight, but not yet written to the OS process), the restarts, and why the last
+%% worker ended. `totals' has the sums, with the calls that wait for a worker among those `queued',
+%% and the calls that were `refused' as `overloaded'. Exits with `noproc' if the application is not
+%% running.
 -spec info() ->
     #{backend := port | nif,
       reason := string(),
       versions := #{atom() => binary()},
-      totals := #{calls := non_neg_integer(), in_flight := integer(),
-                  restarts := non_neg_integer()},
+      totals := #{calls := non_neg_integer(), in_flight := integer(), queued := integer(),
+                  refused := non_neg_integer(), restarts := non_neg_integer()},
       workers := [#{state := idle | starting | ready | waiting,
                     os_pid := pos_integer() | undefined, versions := #{atom() => binary()},
                     sandbox := seccomp | {none, Why :: binary()} | undefined,
-                    calls := non_neg_integer(), in_flight := integer(),
+                    calls := non_neg_integer(), in_flight := integer(), queued := integer(),
                     restarts := non_neg_integer(), last_reason := string() | undefined}]}.
 info() ->
-    {{Backend, Reason}, Versions, Workers} = signal_port_pool:info(),
-    Totals = maps:from_list([{Key, lists:sum([maps:get(Key, Worker) || Worker <- Workers])}
-                             || Key <- [calls, in_flight, restarts]]),
+    #{versions := Versions, workers := Workers, others := Others} = signal_port_pool:info(),
+    {Backend, Reason} = signal_port_table:choice(),
+    Totals = maps:from_list([{Key, lists:sum([maps:get(Key, Counted, 0)
+                                              || Counted <- [Others | Workers]])}
+                             || Key <- [calls, in_flight, queued, refused, restarts]]),
     #{backend => Backend, reason => Reason, versions => Versions, totals => Totals,
       workers => Workers}.
 

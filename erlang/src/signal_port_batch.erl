@@ -55,8 +55,8 @@ answers(Requests) ->
     case signal_port_dispatch:call(signal_port_codec:batch(Requests)) of
         Answers when tuple_size(Answers) =:= Count, element(1, Answers) =/= error ->
             tuple_to_list(Answers);
-        {error, timeout} ->
-            lists:duplicate(Count, {error, timeout});
+        {error, Why} when Why =:= timeout; Why =:= overloaded ->
+            lists:duplicate(Count, {error, Why});
         {error, Why} when Why =:= too_large; Why =:= unavailable ->
             halves(Requests, Count);
         _WrongNumber ->

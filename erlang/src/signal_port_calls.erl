@@ -8,7 +8,7 @@
 %% Nothing is sent here: the worker writes the frames and sends the answers.
 -module(signal_port_calls).
 
--export([new/1, add/5, drop_expired/1, take/1, reply/2, oldest_and_others/1]).
+-export([new/1, add/5, expect/2, drop_expired/1, take/1, reply/2, oldest_and_others/1]).
 -export_type([calls/0]).
 
 -define(WINDOW, 64).  % calls that the program gets before it replies
@@ -40,6 +40,14 @@ add(Number, Alias, Deadline, Request, #calls{latest = Latest, waiting = Waiting}
     count_missing(Number, Latest, Calls#calls.counters),
     pending(1, Calls#calls{waiting = queue:in({Alias, Deadline, Request}, Waiting),
                            latest = max(Number, Latest)}).
+
+%% @doc Calls up to this number were counted long ago: those that did not arrive are missing.
+-spec expect(Number :: non_neg_integer(), calls()) -> calls().
+expect(Number, #calls{latest = Latest} = Calls) when Number > Latest ->
+    signal_port_counters:add_dropped(Calls#calls.counters, Number - Latest),
+    Calls#calls{latest = Number};
+expect(_Number, Calls) ->
+    Calls.
 
 %% A missing number belongs to a caller that was killed before it sent its call, or to a call that
 %% is late.

@@ -15,6 +15,7 @@
     max_memory := auto | infinity | pos_integer(),  % bytes of one worker
     pool_size := pos_integer(),      % workers
     busy_wait := non_neg_integer(),  % microseconds
+    max_queue := infinity | pos_integer(),  % calls that wait in the VM
     call_timeout := timeout(),       % milliseconds, for all attempts of a call together
     stall_timeout := pos_integer(),  % milliseconds
     start_timeout := pos_integer(),  % milliseconds
@@ -46,6 +47,7 @@ options() ->
      {max_memory, auto, fun is_max_memory/1, "auto, infinity or bytes, at least 67108864"},
      {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
      {busy_wait, auto, fun is_busy_wait/1, "auto or microseconds from 0 to 10000"},
+     {max_queue, infinity, fun is_max_queue/1, "infinity or a number of calls, at least 1"},
      {call_timeout, 15_000, fun is_timeout/1, "milliseconds or infinity"},
      {stall_timeout, 5_000, fun is_milliseconds/1, "milliseconds"},
      {start_timeout, 15_000, fun is_milliseconds/1, "milliseconds"},
@@ -135,6 +137,8 @@ is_max_memory(Value) ->
     lists:member(Value, [auto, infinity]) orelse is_integer(Value) andalso Value >= ?MIN_MEMORY.
 
 is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 1, ?MAX_POOL_SIZE).
+
+is_max_queue(Value) -> Value =:= infinity orelse is_integer(Value) andalso Value >= 1.
 
 is_busy_wait(Value) -> Value =:= auto orelse in_range(Value, 0, ?MAX_BUSY_WAIT).
 

@@ -6,7 +6,7 @@
 -module(signal_port_counters).
 
 -export([new/0, add_sent/1, add_taken/2, add_answered/1, add_dropped/2, set_pending/2]).
--export([taken/1, answered/1, pending/1, in_flight/1]).
+-export([sent/1, taken/1, answered/1, pending/1, waiting/1, in_flight/1]).
 -export_type([counters/0]).
 
 -opaque counters() :: atomics:atomics_ref().
@@ -45,6 +45,11 @@ add_dropped(Counters, Count) ->
 set_pending(Counters, Count) ->
     atomics:put(Counters, ?PENDING, Count).
 
+%% @doc Returns how many calls were sent to the worker.
+-spec sent(counters()) -> non_neg_integer().
+sent(Counters) ->
+    atomics:get(Counters, ?SENT).
+
 %% @doc Returns how many calls were written to the OS process.
 -spec taken(counters()) -> non_neg_integer().
 taken(Counters) ->
@@ -60,6 +65,11 @@ answered(Counters) ->
 -spec pending(counters()) -> non_neg_integer().
 pending(Counters) ->
     atomics:get(Counters, ?PENDING).
+
+%% @doc Returns how many calls were sent and are neither written nor dropped. See in_flight/1.
+-spec waiting(counters()) -> integer().
+waiting(Counters) ->
+    atomics:get(Counters, ?SENT) - atomics:get(Counters, ?TAKEN) - atomics:get(Counters, ?DROPPED).
 
 %% @doc Returns how many calls were sent and are neither answered nor dropped. The counters are
 %% read one after the other, so the result can be off by the calls that end meanwhile.

@@ -27,14 +27,24 @@ call(Request) ->
 -spec call(signal_port_codec:request(), default | timeout()) -> term().
 call(Request, Timeout) ->
     case signal_port_table:read() of
-        {Workers, Default, MaxFrame} ->
-            case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
-                true -> attempt(Request, deadline(Timeout, Default), ?RETRY_BUDGET, [], Workers);
-                false -> {error, too_large}
+        {Workers, Default, MaxFrame, Queue} ->
+            case refusal(Request, MaxFrame, Workers, Queue) of
+                none -> attempt(Request, deadline(Timeout, Default), ?RETRY_BUDGET, [], Workers);
+                Why -> {error, Why}
             end;
         not_running ->
             {error, unavailable}
     end.
+
+%% Only a new call is refused: a retry has waited already.
+refusal(Request, MaxFrame, Workers, Queue) ->
+    case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
+        true -> refusal(signal_port_queue:refuses(Queue, Workers));
+        false -> too_large
+    end.
+
+refusal(true) -> overloaded;
+refusal(false) -> none.
 
 deadline(default, Default) -> signal_port_deadline:from_timeout(Default);
 deadline(Timeout, _Default) -> signal_port_deadline:from_timeout(Timeout).

@@ -7,7 +7,8 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([make_visible/0, worker_up/3, worker_down/4, unavailable/0, available/0, nif_not_used/1]).
+-export([make_visible/0, worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1,
+         nif_not_used/1]).
 -export([is_observed/0, observe/2]).
 
 -define(DOMAIN, #{domain => [signal_port]}).
@@ -54,6 +55,13 @@ unavailable() ->
 -spec available() -> ok.
 available() ->
     ?LOG_NOTICE("signal_port: a worker has started; calls are answered again", [], ?DOMAIN).
+
+%% @doc Calls are refused, because this number of calls waits.
+-spec overloaded(MaxQueue :: pos_integer()) -> ok.
+overloaded(MaxQueue) ->
+    ?LOG_WARNING("signal_port: calls return {error, overloaded}, because ~b calls wait, which is "
+                 "signal_port's option max_queue; add workers or cores, or raise the option",
+                 [MaxQueue], ?DOMAIN).
 
 %% @doc The NIF on the code path failed its test.
 -spec nif_not_used(What :: string()) -> ok.

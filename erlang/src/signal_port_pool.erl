@@ -11,7 +11,8 @@
 -record(state, {
     config :: signal_port_config:config(),
     slots :: #{Index :: pos_integer() => signal_port_slot:slot()},
-    waiters = #{} :: #{Caller :: pid() => {gen_server:from(), Monitor :: reference()}},
+    queue :: signal_port_queue:queue(),
+    waiters = signal_port_waiters:new() :: signal_port_waiters:waiters(),
     is_unavailable = false :: boolean()  % every slot is given up, and this was logged
 }).
 
@@ -22,8 +23,10 @@ start_link(Config) ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, Config, []).
 
 %% @doc Waits until a worker is ready that is not among the dead. The timeout is in milliseconds.
-%% Returns `restarting' if the pool ends meanwhile.
--spec wait(Dead :: [pid()], timeout()) -> ok | {error, timeout | unavailable} | restarting.
+%% Returns `restarting' if the pool ends meanwhile. Only a call that knows no dead worker is new,
+%% and can be refused as `overloaded'.
+-spec wait(Dead :: [pid()], timeout()) ->
+    ok | {error, timeout | unavailable | overloaded} | restarting.
 wait(Dead, Timeout) ->
     try
         gen_server:call(?MODULE, {wait, Dead}, Timeout)
@@ -37,12 +40,12 @@ wait(Dead, Timeout) ->
             restarting
     end.
 
-%% @doc Returns the engine, the versions of the Python side, and what is known of each slot.
--spec info() -> {signal_port_backend:choice(), Versions :: #{atom() => binary()},
-                 [signal_port_slot:info()]}.
+%% @doc Returns the versions of the Python side, what is known of each slot, and the calls that
+%% belong to no slot: those that wait for a worker, and those that were refused.
+-spec info() -> #{versions := #{atom() => binary()}, workers := [signal_port_slot:info()],
+                  others := #{queued | refused => non_neg_integer()}}.
 info() ->
-    {Versions, Workers} = gen_server:call(?MODULE, info),
-    {signal_port_table:choice(), Versions, Workers}.
+    gen_server:call(?MODULE, info).
 
 %% --- gen_server ---
 
@@ -50,8 +53,8 @@ info() ->
 init(#{pool_size := Size, start_without_worker := Optional} = Config) ->
     process_flag(sensitive, true),
     Slots = maps:from_list([{Index, signal_port_slot:new(Index)} || Index <- lists:seq(1, Size)]),
-    State = #state{config = Config, slots = Slots},
-    publish(State),
+    State = #state{config = Config, slots = Slots, queue = signal_port_table:queue()},
+    publish(set_waiters(signal_port_waiters:new(), State)),
     case {signal_port_table:choice(), Optional orelse signal_port_table:has_started()} of
         {{nif, _}, _} -> {ok, State};         % workers start with the first call that needs one
         {_, true} -> {ok, start_all(State)};  % the application stays up in any case
@@ -87,17 +90,19 @@ has_failed(Pid, State) ->
     {reply, term(), #state{}} | {noreply, #state{}}.
 handle_call({wait, Dead}, From, State) ->
     wait(Dead, From, start_if_idle(State));
-handle_call(info, _From, State) ->
+handle_call(info, _From, #state{waiters = Waiters, queue = Queue} = State) ->
     Slots = slots(State),
     Versions = lists:map(fun signal_port_slot:versions/1, Slots),
-    Merged = lists:foldl(fun maps:merge/2, #{}, Versions),
-    {reply, {Merged, lists:map(fun signal_port_slot:info/1, Slots)}, State};
+    Others = #{queued => signal_port_waiters:count(Waiters),
+               refused => signal_port_queue:refused(Queue)},
+    {reply, #{versions => lists:foldl(fun maps:merge/2, #{}, Versions),
+              workers => lists:map(fun signal_port_slot:info/1, Slots), others => Others}, State};
 handle_call(_, _From, State) ->
     {reply, {error, badarg}, State}.
 
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
-handle_cast({forget, Caller}, State) ->
-    {noreply, remove_waiter(Caller, State)};
+handle_cast({forget, Caller}, #state{waiters = Waiters} = State) ->
+    {noreply, set_waiters(signal_port_waiters:remove(Caller, Waiters), State)};
 handle_cast(_, State) ->
     {noreply, State}.
 
@@ -117,18 +122,21 @@ handle({ready, Pid, Versions}, State) ->
     Ready = update(Pid, fun(Slot) -> signal_port_slot:ready(Slot, Versions) end, State),
     publish(Ready),
     reply_to_waiters(ok, log_available(Ready));
-handle({'DOWN', _, process, Pid, _}, #state{waiters = Waiters} = State)
-  when is_map_key(Pid, Waiters) ->
-    remove_waiter(Pid, State);
-handle({'DOWN', _, process, Pid, Reason}, State) ->
-    Down = update(Pid, fun(Slot) -> start_later(signal_port_slot:down(Slot, Reason)) end, State),
-    publish(Down),
-    reject_if_unavailable(Down);
+handle({'DOWN', _, process, Pid, Reason}, #state{waiters = Waiters} = State) ->
+    case signal_port_waiters:is_waiting(Pid, Waiters) of
+        true -> set_waiters(signal_port_waiters:remove(Pid, Waiters), State);
+        false -> down(Pid, Reason, State)
+    end;
 handle({start, Index}, #state{slots = Slots, config = Config} = State) ->
     Start = fun(Slot) -> signal_port_slot:start(Slot, Config) end,
     State#state{slots = maps:update_with(Index, Start, Slots)};
 handle(_, State) ->
     State.
+
+down(Pid, Reason, State) ->
+    Down = update(Pid, fun(Slot) -> start_later(signal_port_slot:down(Slot, Reason)) end, State),
+    publish(Down),
+    reject_if_unavailable(Down).
 
 start_later({Delay, Slot}) ->
     erlang:send_after(Delay, self(), {start, signal_port_slot:index(Slot)}),
@@ -164,33 +172,27 @@ slots(#state{slots = Slots}) ->
 
 %% --- Callers that wait ---
 
-wait(Dead, {Caller, _} = From, State) ->
+wait(Dead, From, State) ->
     case [Pid || {Pid, _} <- workers(State)] -- Dead of
         [_ | _] -> {reply, ok, State};
-        [] -> {noreply, reject_if_unavailable(add_waiter(Caller, From, State))}
+        [] -> wait_if_admitted(Dead, From, State)
     end.
 
-%% A caller waits in one place only. It is forgotten when it ends or gives up.
-add_waiter(Caller, From, State) ->
-    #state{waiters = Waiters} = Forgotten = remove_waiter(Caller, State),
-    Forgotten#state{waiters = Waiters#{Caller => {From, monitor(process, Caller)}}}.
-
-remove_waiter(Caller, #state{waiters = Waiters} = State) ->
-    case maps:take(Caller, Waiters) of
-        {{_, Monitor}, Others} ->
-            demonitor(Monitor, [flush]),
-            State#state{waiters = Others};
-        error ->
-            State
+wait_if_admitted(Dead, From, #state{queue = Queue, waiters = Waiters} = State) ->
+    case Dead =:= [] andalso signal_port_queue:refuses(Queue, []) of
+        true ->
+            {reply, {error, overloaded}, State};
+        false ->
+            Waiting = set_waiters(signal_port_waiters:add(From, Waiters), State),
+            {noreply, reject_if_unavailable(Waiting)}
     end.
+
+set_waiters(Waiters, #state{queue = Queue} = State) ->
+    signal_port_queue:put_waiters(Queue, signal_port_waiters:count(Waiters)),
+    State#state{waiters = Waiters}.
 
 reply_to_waiters(Answer, #state{waiters = Waiters} = State) ->
-    Reply = fun({From, Monitor}) ->
-        demonitor(Monitor, [flush]),
-        gen_server:reply(From, Answer)
-    end,
-    lists:foreach(Reply, maps:values(Waiters)),
-    State#state{waiters = #{}}.
+    set_waiters(signal_port_waiters:reply(Answer, Waiters), State).
 
 %% A single start can fail by accident. Once all slots have failed several times, no caller waits.
 reject_if_unavailable(#state{is_unavailable = WasUnavailable} = State) ->

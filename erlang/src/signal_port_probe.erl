@@ -68,7 +68,7 @@ call_port() ->
     signal_port_dispatch:call(signal_port_codec:request(sha256, [<<"abc">>])).
 
 versions() ->
-    {_, Versions, _} = signal_port_pool:info(),
+    #{versions := Versions} = signal_port_pool:info(),
     Titles = [{python, "Python "}, {cryptography, "cryptography "}, {openssl, ""}],
     [[Title, Version] || {Name, Title} <- Titles, #{Name := Version} <- [Versions]].
 

@@ -36,7 +36,7 @@
 -type sandbox() :: seccomp | {none, Why :: binary()}.
 -type info() :: #{state := idle | starting | ready | waiting, os_pid := pos_integer() | undefined,
                   versions := #{atom() => binary()}, sandbox := sandbox() | undefined,
-                  calls := non_neg_integer(), in_flight := integer(),
+                  calls := non_neg_integer(), in_flight := integer(), queued := integer(),
                   restarts := non_neg_integer(), last_reason := string() | undefined}.
 
 %% @doc Returns a slot that has never had a worker.
@@ -120,16 +120,17 @@ is_given_up(#slot{score = Score}) -> Score >= ?GIVE_UP.
 %% @doc Returns what `signal_port:info/0' reports of the slot.
 -spec info(slot()) -> info().
 info(#slot{state = State, os_pid = OsPid, starts = Starts, calls = Calls} = Slot) ->
-    {Answered, InFlight} = counted(Slot#slot.counters),
+    {Answered, InFlight, Queued} = counted(Slot#slot.counters),
     #{state => State, os_pid => OsPid, versions => Slot#slot.versions,
       sandbox => Slot#slot.sandbox,
-      calls => Calls + Answered, in_flight => InFlight,
+      calls => Calls + Answered, in_flight => InFlight, queued => Queued,
       restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
 
 sandbox(<<"seccomp">>) -> seccomp;
 sandbox(<<"none: ", Why/binary>>) -> {none, Why};
 sandbox(Other) -> {none, Other}.
 
-counted(undefined) -> {0, 0};
+counted(undefined) -> {0, 0, 0};
 counted(Counters) ->
-    {signal_port_counters:answered(Counters), signal_port_counters:in_flight(Counters)}.
+    {signal_port_counters:answered(Counters), signal_port_counters:in_flight(Counters),
+     signal_port_counters:waiting(Counters)}.

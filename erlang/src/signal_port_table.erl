@@ -4,7 +4,7 @@
 %% writes the ready workers. A caller never waits for the pool to read them.
 -module(signal_port_table).
 
--export([new/3, read/0, workers/0, nif/1, choice/0, has_started/0]).
+-export([new/3, read/0, workers/0, queue/0, nif/1, choice/0, has_started/0]).
 -export([put_workers/1, put_started/0]).
 -export_type([worker/0]).
 
@@ -12,20 +12,22 @@
 
 %% @doc Makes the table. It belongs to the calling process.
 -spec new(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
-new(#{call_timeout := Timeout, max_frame := MaxFrame}, Choice, Operations) ->
+new(#{call_timeout := Timeout, max_frame := MaxFrame, max_queue := Max}, Choice, Operations) ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
     Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
-    Rows = [{call, [], Timeout, MaxFrame}, {choice, Choice}, {has_started, false} | Nif],
+    Call = {call, [], Timeout, MaxFrame, signal_port_queue:new(Max)},
+    Rows = [Call, {choice, Choice}, {has_started, false} | Nif],
     true = ets:insert(?MODULE, Rows),
     ok.
 
-%% @doc Returns what a call needs: the ready workers, the default timeout in milliseconds and the
-%% largest frame in bytes. Returns `not_running' if there is no table.
+%% @doc Returns what a call needs: the ready workers, the default timeout in milliseconds, the
+%% largest frame in bytes and the queue. Returns `not_running' if there is no table.
 -spec read() ->
-    {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer()} | not_running.
+    {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer(), signal_port_queue:queue()}
+    | not_running.
 read() ->
     try ets:lookup(?MODULE, call) of
-        [{call, Workers, Timeout, MaxFrame}] -> {Workers, Timeout, MaxFrame}
+        [{call, Workers, Timeout, MaxFrame, Queue}] -> {Workers, Timeout, MaxFrame, Queue}
     catch
         error:badarg -> not_running
     end.
@@ -34,9 +36,14 @@ read() ->
 -spec workers() -> [worker()].
 workers() ->
     case read() of
-        {Workers, _, _} -> Workers;
+        {Workers, _, _, _} -> Workers;
         not_running -> []
     end.
+
+%% @doc Returns the queue of the calls that wait.
+-spec queue() -> signal_port_queue:queue().
+queue() ->
+    ets:lookup_element(?MODULE, call, 5).
 
 %% @doc Returns the NIF's module that has an operation, or `undefined' if a worker answers it.
 -spec nif(Operation :: atom()) -> module() | undefined.

@@ -59,11 +59,18 @@ look(#watched{counters = Counters, stall_timeout = StallTimeout} = Watched, Answ
     Now = signal_port_deadline:now_ms(),
     Later = signal_port_counters:answered(Counters),
     IsIdle = signal_port_counters:pending(Counters) =:= 0,
+    IsIdle andalso count_missing(Watched),
     if
         IsIdle; Later =/= Answered -> watch(Watched, Later, Now);
         Now - Since < StallTimeout -> watch(Watched, Answered, Since);
         true -> kill_stalled(Watched)
     end.
+
+%% A caller that was killed between counting its call and sending it would count as waiting until
+%% the next call comes. If the queue is full of such calls, none comes.
+count_missing(#watched{worker = Worker, counters = Counters}) ->
+    signal_port_counters:waiting(Counters) > 0
+        andalso (Worker ! {counted, signal_port_counters:sent(Counters)}).
 
 kill_stalled(#watched{worker = Worker, os_pid = OsPid}) ->
     Worker ! stalled,

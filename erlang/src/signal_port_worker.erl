@@ -80,6 +80,8 @@ init({Pool, Counters, #{max_frame := MaxFrame, sandbox := Sandbox}}) ->
     {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
 handle_info({call, _, _, _, _} = Call, #state{calls = Calls} = State) ->
     {noreply, write(State#state{calls = add_all(add(Call, Calls))})};
+handle_info({counted, Number}, #state{calls = Calls} = State) ->
+    {noreply, State#state{calls = signal_port_calls:expect(Number, Calls)}};
 handle_info(write, State) ->
     {noreply, write(State#state{will_write = false})};
 handle_info(stalled, #state{channel = Channel} = State) ->

@@ -242,7 +242,7 @@ info_has_all_fields(_) ->
     [First | _] = [Worker || #{state := ready} = Worker <- Workers],
     [cryptography, executable, openssl, python, signal_port] = lists:sort(maps:keys(Versions)),
     true = lists:all(fun is_binary/1, maps:values(Versions)),
-    [calls, in_flight, last_reason, os_pid, restarts, sandbox, state, versions] =
+    [calls, in_flight, last_reason, os_pid, queued, restarts, sandbox, state, versions] =
         lists:sort(maps:keys(First)),
     #{os_pid := OsPid, in_flight := 0, restarts := 0, last_reason := undefined} = First,
     true = signal_port_stage:is_alive(OsPid).

@@ -12,7 +12,8 @@ groups() ->
                reply_opens_the_window]},
      {replies, [oldest_call_gets_the_reply, wrong_tag_is_an_error, unasked_reply_is_an_error]},
      {dropped, [expired_calls_are_dropped, call_without_deadline_is_kept,
-                missing_number_counts_as_dropped, late_number_is_taken_back]},
+                missing_number_counts_as_dropped, late_number_is_taken_back,
+                expected_number_counts_as_dropped, late_expected_number_is_taken_back]},
      {ends, [oldest_open_call_is_apart, waiting_calls_have_no_oldest]},
      {deadlines, [infinite_deadline_never_passes, past_deadline_has_no_time_left]}].
 
@@ -76,6 +77,21 @@ late_number_is_taken_back(_) ->
     [1, 2, 3] = [signal_port_counters:add_sent(Counters) || _ <- [1, 2, 3]],
     _ = arrived([1, 3, 2], Counters),
     3 = signal_port_counters:in_flight(Counters).
+
+%% The callers of numbers 2 and 3 were killed, and no call comes after theirs.
+expected_number_counts_as_dropped(_) ->
+    Counters = signal_port_counters:new(),
+    [1, 2, 3] = [signal_port_counters:add_sent(Counters) || _ <- [1, 2, 3]],
+    Expecting = signal_port_calls:expect(3, arrived([1], Counters)),
+    1 = signal_port_counters:in_flight(Counters),
+    _ = signal_port_calls:expect(2, Expecting),
+    1 = signal_port_counters:in_flight(Counters).
+
+late_expected_number_is_taken_back(_) ->
+    Counters = signal_port_counters:new(),
+    1 = signal_port_counters:add_sent(Counters),
+    _ = add(1, signal_port_calls:expect(1, arrived([], Counters))),
+    1 = signal_port_counters:in_flight(Counters).
 
 %% --- The end of a worker ---
 

@@ -10,7 +10,8 @@ groups() ->
                  busy_wait_follows_the_schedulers]},
      {valid, [valid_values_are_accepted, binary_path_is_accepted, first_of_two_options_counts]},
      {invalid, [wrong_backend_is_refused, wrong_python_is_refused, wrong_pool_size_is_refused,
-                wrong_busy_wait_is_refused, wrong_call_timeout_is_refused,
+                wrong_busy_wait_is_refused, wrong_max_queue_is_refused,
+                wrong_call_timeout_is_refused,
                 wrong_stall_timeout_is_refused, wrong_start_timeout_is_refused,
                 wrong_max_frame_is_refused, unknown_option_is_refused,
                 unknown_option_lists_the_options, option_without_value_is_refused,
@@ -20,10 +21,10 @@ groups() ->
 no_options_are_the_defaults(_) ->
     {ok, #{backend := auto, python := auto, command := none, socket := none,
            start_without_worker := false, sandbox := auto, max_memory := auto, pool_size := _,
-           busy_wait := _, call_timeout := 15000,
+           busy_wait := _, max_queue := infinity, call_timeout := 15000,
            stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728} = Config} =
         signal_port_config:check([]),
-    13 = map_size(Config).
+    14 = map_size(Config).
 
 pool_size_follows_the_schedulers(_) ->
     {ok, #{pool_size := Size}} = signal_port_config:check([{pool_size, auto}]),
@@ -46,6 +47,7 @@ valid_values_are_accepted(_) ->
      || {Name, Values} <- [{backend, [auto, port, nif]},
                            {python, [auto, "/usr/bin/python3", "python3", "/opt/pythön"]},
                            {pool_size, [1, 256]}, {busy_wait, [0, 1, 10000]},
+                           {max_queue, [1, 100_000, infinity]},
                            {call_timeout, [1, 60000, infinity]},
                            {stall_timeout, [1, 4294967295]}, {start_timeout, [1, 4294967295]},
                            {max_frame, [16384, 2147483647]}],
@@ -70,6 +72,9 @@ wrong_busy_wait_is_refused(_) ->
     refused(busy_wait, "auto or microseconds from 0 to 10000",
             [-1, 10001, 1.0, "100", true, infinity]).
 
+wrong_max_queue_is_refused(_) ->
+    refused(max_queue, "infinity or a number of calls, at least 1", [0, -1, 1.5, "9", auto]).
+
 wrong_call_timeout_is_refused(_) ->
     refused(call_timeout, "milliseconds or infinity", [0, -1, 4294967296, 1.5, "15", never]).
 
@@ -91,8 +96,8 @@ unknown_option_is_refused(_) ->
 
 unknown_option_lists_the_options(_) ->
     {error, "signal_port has no option size; its options are backend, python, command, socket, "
-            "start_without_worker, sandbox, max_memory, pool_size, busy_wait, call_timeout, "
-            "stall_timeout, start_timeout, max_frame"} =
+            "start_without_worker, sandbox, max_memory, pool_size, busy_wait, max_queue, "
+            "call_timeout, stall_timeout, start_timeout, max_frame"} =
         signal_port_config:check([{size, 2}]).
 
 option_without_value_is_refused(_) ->

@@ -8,6 +8,8 @@
 -define(CROWD_MEMORY, 96).   % MiB at most for that crowd, its processes included
 -define(LEFT_MEMORY, 16).    % MiB at most that it leaves
 -define(LATE, 500).          % milliseconds at most that a timer is late under load
+-define(STORM, 100_000).     % callers at once, with a limit of the queue
+-define(MAX_QUEUE, 1000).
 -define(KILLED, signal_port_stage:thorough(20_000, 100_000)).  % callers
 -define(SPIN, 10_000).       % turns at most before a kill; a few microseconds
 -define(TURN, 4000).         % reductions
@@ -19,7 +21,7 @@ all() ->
     [{group, served}, {group, killed}, {group, expired}].
 
 groups() ->
-    [{served, [ten_thousand_callers_are_answered]},
+    [{served, [ten_thousand_callers_are_answered, storm_over_the_queue_is_refused]},
      {killed, [killed_callers_leave_nothing, callers_killed_at_any_moment_leave_nothing,
                killed_waiters_leave_nothing]},
      {expired, [timed_out_waiters_leave_nothing, expired_calls_do_not_pile_up]}].
@@ -55,6 +57,40 @@ ten_thousand_callers_are_answered(_) ->
     0 = signal_port_stage:restarts(),
     signal_port_stage:comment("~b callers in ~b ms, ~b MiB at most, a timer ~b ms late at most",
                               [?CROWD, Took, round(Memory - memory(Before)), Late]).
+
+%% The callers that are taken are compared with as many callers of a pool that has no limit.
+storm_over_the_queue_is_refused(_) ->
+    ok = signal_port_stage:start_ready([{pool_size, 2}, {max_queue, ?MAX_QUEUE}]),
+    ok = signal_port:init(),  % loads the modules
+    Before = used(),
+    Storm = storm(?STORM),
+    Taken = [Took || {ok, Took} <- Storm],
+    [_ | _] = Refused = [Took || {{error, overloaded}, Took} <- Storm],
+    ?STORM = length(Taken) + length(Refused),
+    true = length(Taken) > ?MAX_QUEUE,
+    Number = length(Refused),
+    #{totals := #{queued := 0, refused := Number, restarts := 0}} = signal_port:info(),
+    is_as_before(Before),
+    ok = signal_port_stage:start_ready([{pool_size, 2}, {call_timeout, ?PATIENT}]),
+    Unlimited = [Took || {ok, Took} <- storm(length(Taken))],
+    signal_port_stage:comment(
+        "~b callers: ~b taken, p99 ~.1f ms (~.1f ms for as many without a limit, all at once); "
+        "~b refused, p99 ~.3f ms, p99.9 ~.3f ms",
+        [?STORM, length(Taken), percentile(99, Taken), percentile(99, Unlimited),
+         Number, percentile(99, Refused), percentile(99.9, Refused)]).
+
+%% The answers of callers that start at once, with their milliseconds.
+storm(Callers) ->
+    {Test, Tag} = {self(), make_ref()},
+    [spawn_link(fun() ->
+         {Micros, Answer} = timer:tc(fun signal_port:init/0),
+         Test ! {Tag, Answer, Micros / 1000}
+     end) || _ <- lists:seq(1, Callers)],
+    [receive {Tag, Answer, Took} -> {Answer, Took} after ?PATIENT -> error(no_answer) end
+     || _ <- lists:seq(1, Callers)].
+
+percentile(Percent, Values) ->
+    lists:nth(max(1, round(length(Values) * Percent / 100)), lists:sort(Values)).
 
 %% The worker is stopped, so that all callers wait when they are killed.
 killed_callers_leave_nothing(_) ->

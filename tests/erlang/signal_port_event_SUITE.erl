@@ -152,7 +152,7 @@ totals_sum_the_workers(_) ->
     [ok = signal_port:init() || _ <- lists:seq(1, 20)],
     #{totals := #{calls := 20, in_flight := 0, restarts := 0} = Totals, workers := Workers} =
         signal_port:info(),
-    3 = map_size(Totals),
+    5 = map_size(Totals),
     20 = lists:sum([Calls || #{calls := Calls} <- Workers]).
 
 totals_outlive_a_worker(_) ->
