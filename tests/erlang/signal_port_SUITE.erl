@@ -24,8 +24,9 @@ groups() ->
      {application, [info_has_all_fields, info_counts_calls, info_without_application_exits,
                     child_spec_runs_in_own_supervisor, child_spec_with_wrong_option_fails,
                     call_without_application_is_unavailable]},
-     {sizes, [message_of_64_mib_is_encrypted, call_over_max_frame_is_too_large,
-              answer_over_max_frame_is_too_large, worker_survives_too_large]}].
+     {sizes, [message_of_64_mib_is_encrypted, call_of_max_frame_is_answered,
+              call_over_max_frame_is_too_large, answer_over_max_frame_is_too_large,
+              worker_survives_too_large]}].
 
 init_per_suite(Config) ->
     Config.
@@ -295,6 +296,13 @@ message_of_64_mib_is_encrypted(_) ->
     {ok, Ciphertext, Tag} = signal_port:aes_gcm_encrypt(Key, Iv, Plain, <<>>, 16),
     {ok, Plain} = signal_port:aes_gcm_decrypt(Key, Iv, Ciphertext, <<>>, Tag, 64 * ?MIB),
     ok.  % the return value of a test goes to its log
+
+%% The frame has 20 bytes around the data, 7 of them the tag. The limit is both sides' own.
+call_of_max_frame_is_answered(_) ->
+    Restarts = signal_port_stage:restarts(),
+    {ok, <<_:256>>} = signal_port:sha256(binary:copy(<<0>>, ?MAX_FRAME - 20)),
+    {error, too_large} = signal_port:sha256(binary:copy(<<0>>, ?MAX_FRAME - 19)),
+    Restarts = signal_port_stage:restarts().
 
 call_over_max_frame_is_too_large(_) ->
     Before = signal_port_stage:calls(),

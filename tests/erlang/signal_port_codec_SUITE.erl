@@ -13,6 +13,7 @@ groups() ->
      {replies, [tag_wraps_at_32_bits, own_tag_is_accepted, other_tag_is_refused]},
      {answers, [each_form_is_decoded, recorded_errors_are_decoded, listed_errors_are_decoded,
                 unknown_names_of_any_length_are_refused, small_answer_keeps_no_large_frame,
+                less_than_half_of_a_frame_is_copied,
                 cut_answer_is_refused, long_answer_is_refused, other_types_are_refused,
                 random_bytes_do_no_harm, unknown_name_creates_no_atom, wrong_size_is_refused]},
      {notices, [ready_notice_is_decoded, other_versions_are_left_out, unfit_notice_is_decoded,
@@ -119,6 +120,15 @@ small_answer_keeps_no_large_frame(_) ->
     Bytes = <<16#92, 16#C4, 65, (binary:copy(<<1>>, 65))/binary, 16#C5, 60000:16, 0:(60000 * 8)>>,
     {ok, {Small, _}} = signal_port_codec:answer(Bytes),
     true = binary:referenced_byte_size(Small) < 1000.
+
+%% Around the 100 bytes and behind them are 5 bytes of headers, and zeros.
+less_than_half_of_a_frame_is_copied(_) ->
+    [begin
+         Zeros = Size - 105,
+         Frame = [<<16#92, 16#C4, 100>>, binary:copy(<<1>>, 100), <<16#C4, Zeros, 0:Zeros/unit:8>>],
+         {ok, {Part, _}} = signal_port_codec:answer(iolist_to_binary(Frame)),
+         Kept = binary:referenced_byte_size(Part)
+     end || {Size, Kept} <- [{200, 200}, {201, 100}]].
 
 cut_answer_is_refused(_) ->
     Whole = <<16#93, 16#D5, 1, "ok", 16#C4, 3, "abc", 16#94, 1, 16#CD, 500:16,

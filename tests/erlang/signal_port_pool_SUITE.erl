@@ -5,7 +5,8 @@
 -define(PATIENT, 60_000).  % milliseconds; a timeout that no test reaches
 
 all() ->
-    [{group, retries}, {group, choice}, {group, losses}, {group, recovery}].
+    [{group, retries}, {group, choice}, {group, losses}, {group, recovery},
+     {group, waiters}].
 
 groups() ->
     [{retries, [deadly_call_is_tried_three_times, deadly_call_fails_alone,
@@ -17,7 +18,8 @@ groups() ->
      {recovery, [lost_worker_is_replaced, calls_are_counted_over_restarts,
                  call_waits_up_to_its_timeout, failing_starts_are_unavailable,
                  pool_recovers_when_workers_start, delay_grows_with_failed_starts,
-                 recovered_worker_that_is_lost_is_awaited, infinite_call_timeout_is_accepted]}].
+                 recovered_worker_that_is_lost_is_awaited, infinite_call_timeout_is_accepted]},
+     {waiters, [worker_that_a_caller_lost_is_not_ready, waiter_that_gave_up_is_forgotten]}].
 
 end_per_testcase(_, _) ->
     signal_port_stage:stop().
@@ -220,6 +222,21 @@ infinite_call_timeout_is_accepted(_) ->
     ok = signal_port_stage:start_with("honest.py", [{pool_size, 1}, {call_timeout, infinity}]),
     signal_port_stage:kill(signal_port_stage:os_pids()),
     ok = signal_port:init().
+
+%% --- Callers that wait ---
+
+%% A caller can know of the end of a worker before the pool does.
+worker_that_a_caller_lost_is_not_ready(_) ->
+    ok = signal_port_stage:start_with("honest.py", [{pool_size, 1}]),
+    {error, timeout} = signal_port_pool:wait([signal_port_stage:pid()], 100).
+
+waiter_that_gave_up_is_forgotten(_) ->
+    Options = [{pool_size, 1}, {start_without_worker, true}, {start_timeout, ?PATIENT}],
+    ok = signal_port_stage:start_with("no_ready.py", Options),
+    {error, timeout} = signal_port_pool:wait([], 1),
+    _ = signal_port:info(),  % the pool replies after it has read what it was sent before
+    {monitored_by, Pids} = process_info(self(), monitored_by),
+    false = lists:member(whereis(signal_port_pool), Pids).
 
 %% --- Internals ---
 

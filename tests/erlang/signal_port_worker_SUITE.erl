@@ -21,7 +21,8 @@ groups() ->
      {ends, [exit_ends_the_worker, hang_ends_the_worker, stop_signal_ends_the_worker,
              closed_pipe_ends_the_worker, full_pipe_ends_the_worker,
              killed_worker_leaves_no_os_process, killed_watchdog_leaves_no_os_process,
-             os_process_ignoring_term_is_killed, unknown_messages_are_ignored]},
+             os_process_ignoring_term_is_killed, unknown_messages_are_ignored,
+             late_calls_of_ended_worker_are_bystanders]},
      {deadlines, [busy_worker_is_not_stalled, idle_worker_is_not_stalled,
                   stopped_idle_worker_is_found_by_next_call, call_on_full_pipe_times_out,
                   late_answer_reaches_no_caller]}].
@@ -253,6 +254,21 @@ unknown_messages_are_ignored(_) ->
     {error, badarg} = gen_server:call(Worker, hello),
     ok = signal_port:init(),
     Worker = signal_port_stage:pid().
+
+%% The worker ends before it takes the calls in its mailbox.
+late_calls_of_ended_worker_are_bystanders(_) ->
+    start("honest.py", []),
+    [{Worker, Counters}] = signal_port_table:workers(),
+    ok = sys:suspend(Worker),
+    ok = signal_port_worker:report_invalid_reply(Worker),
+    Aliases = [monitor(process, Worker, [{alias, reply_demonitor}]) || _ <- [1, 2, 3]],
+    Request = signal_port_codec:request(init, []),
+    [ok = signal_port_worker:send(Worker, Counters, Alias, infinity, Request) || Alias <- Aliases],
+    ok = sys:resume(Worker),
+    [receive
+         {Alias, Outcome} -> bystander = Outcome;
+         {'DOWN', Alias, process, Worker, Reason} -> error({suspect, Reason})
+     end || Alias <- Aliases].
 
 %% --- Internals ---
 
