@@ -7,7 +7,7 @@
 
 all() ->
     [{group, replies}, {group, timeouts}, {group, messages}, {group, types}, {group, losses},
-     {group, nif}].
+     {group, context}, {group, nif}].
 
 groups() ->
     [{replies, [request_is_answered, request_is_answered_with_error, short_names_are_accepted,
@@ -23,6 +23,7 @@ groups() ->
      {losses, [killed_carrier_is_unavailable, failing_carrier_is_badarg,
                dead_caller_leaves_no_process, killed_worker_loses_no_request,
                deadly_request_is_unavailable, request_without_application_is_unavailable]},
+     {context, [handler_has_the_callers_context, handler_without_context_has_none]},
      {nif, [nif_handles_its_operations]}].
 
 init_per_group(nif, Config) ->
@@ -36,7 +37,8 @@ end_per_group(_, _) ->
     ok.
 
 end_per_testcase(_, _) ->
-    signal_port_stage:stop().
+    signal_port_stage:stop(),
+    signal_port_telemetry:unload().
 
 %% --- Replies ---
 
@@ -293,6 +295,34 @@ too_large_request_is_answered(_) ->
     start(1, [{max_frame, 16384}]),
     {reply, {error, too_large}} =
         signal_port:receive_response(signal_port:send_request(sha256, [binary:copy(<<0>>, 16384)])).
+
+%% --- The caller's context ---
+
+handler_has_the_callers_context(_) ->
+    Context = #{span => make_ref()},
+    Metadata = #{request_id => <<"7">>},
+    {Context, Metadata} = seen_by_a_handler(fun() ->
+        undefined = put('$__current_otel_ctx', Context),
+        logger:set_process_metadata(Metadata)
+    end).
+
+handler_without_context_has_none(_) ->
+    {undefined, undefined} = seen_by_a_handler(fun() -> ok end).
+
+%% Returns what a telemetry handler sees of a request that a process sends after Prepare.
+seen_by_a_handler(Prepare) ->
+    start(1, []),
+    Test = self(),
+    See = fun(_, _, _, _) ->
+        Test ! {seen, {get('$__current_otel_ctx'), logger:get_process_metadata()}}
+    end,
+    ok = signal_port_telemetry:start(),
+    ok = telemetry:attach(?MODULE, [signal_port, call, stop], See, []),
+    {reply, ok} = signal_port_stage:await(signal_port_stage:async(fun() ->
+        Prepare(),
+        signal_port:receive_response(signal_port:send_request(init, []))
+    end)),
+    receive {seen, Seen} -> Seen after 0 -> error(no_event) end.
 
 %% --- Beside a NIF ---
 
