@@ -30,6 +30,16 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+def package(repository: Path, target: Path) -> None:
+    """Make a folder with the files that the package of a hex registry has."""
+    clone = target.parent / "whole"
+    subprocess.run(["git", "clone", "-q", repository, clone], check=True)
+    command = ["escript", ROOT / "tests/consumers/list_files.escript"]
+    for file in subprocess.check_output(command, cwd=clone, text=True).splitlines():
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(clone / file, target / file)
+
+
 class TestRebar3:
     """Projects of rebar3 that are started with `erl`."""
 
@@ -84,18 +94,7 @@ class TestRebar3:
 
     @pytest.mark.consumer("package")
     def test_files_of_the_package_are_enough(self, project: Project, repository: Path) -> None:
-        # The plugin that makes packages for hex takes the files that the .app.src names, and adds
-        # an .app.src in src.
-        clone = project.folder.parent / "clone"
-        project.run("git", "clone", "-q", repository, clone)
-        script = project.folder / "list_files.escript"
-        files = subprocess.check_output(["escript", script], cwd=clone, text=True).splitlines()
-        package = project.folder / "_checkouts/signal_port"
-        for file in files:
-            (package / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(clone / file, package / file)
-        (package / "src").mkdir()
-        shutil.copy2(clone / "erlang/signal_port.app.src", package / "src")
+        package(repository, project.folder / "_checkouts/signal_port")
         project.run("rebar3", "compile")
         project.erl("consumer", "start_and_check", "-config", "config/sys")
 
@@ -116,6 +115,21 @@ class TestMix:
     def test_signal_port_itself_answers(self, project: Project) -> None:
         project.run("mix", "deps.get")
         project.run("mix", "run", "check.exs")
+
+    @pytest.mark.consumer("mix_elixir")
+    def test_pool_of_elixir_answers_without_rebar3_and_in_a_release(self, project: Project) -> None:
+        project.environment = project.environment | {"MIX_REBAR3": "/no/rebar3"}
+        project.run("mix", "deps.get")
+        project.run("mix", "run", "-e", ":ok = Consumer.check()")
+        project.run("mix", "release", MIX_ENV="prod")
+        script = project.release() / "bin/consumer"
+        require = 'Code.require_file("check_release.exs")'
+        project.run(script, "eval", require, RELEASE_DISTRIBUTION="none")
+
+    @pytest.mark.consumer("mix_path")
+    def test_files_of_the_package_are_enough(self, project: Project, repository: Path) -> None:
+        package(repository, project.folder.parent / "clone")
+        project.run("mix", "compile", MIX_REBAR3="/no/rebar3")
 
 
 class TestRelease:

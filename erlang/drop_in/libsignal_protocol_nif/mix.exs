@@ -6,7 +6,7 @@ defmodule LibsignalProtocolNif.MixProject do
       app: :libsignal_protocol_nif,
       version: "0.3.0",
       language: :erlang,
-      deps: [{:signal_port, path: "../../..", manager: :rebar3}]
+      deps: [{:signal_port, path: "../../.."}]
     ]
   end
 end

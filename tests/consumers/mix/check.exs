@@ -1,1 +1,2 @@
 :ok = :consumer.check()
+:ok = Wrapper.check()

@@ -1,6 +1,6 @@
 #!/usr/bin/env escript
-%% -*- erlang -*- Prints the files that the .app.src names for a package, as the plugin of rebar3
-%% for hex finds them. Each pattern must find at least one. Run in the repository's root.
+%% -*- erlang -*- Prints the files that the .app.src names for a package. Each pattern must find at
+%% least one. Run in the repository's root.
 -mode(compile).
 
 main([]) ->
