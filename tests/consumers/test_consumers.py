@@ -30,10 +30,10 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
-def package(repository: Path, target: Path) -> None:
-    """Make a folder with the files that the package of a hex registry has."""
-    clone = target.parent / "whole"
-    subprocess.run(["git", "clone", "-q", repository, clone], check=True)
+def package(project: Project, repository: Path, target: Path) -> None:
+    """Make a folder with the files that the package for hex has, and no others."""
+    clone = project.folder.parent / "whole"
+    project.run("git", "clone", "-q", repository, clone)
     command = ["escript", ROOT / "tests/consumers/list_files.escript"]
     for file in subprocess.check_output(command, cwd=clone, text=True).splitlines():
         (target / file).parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class TestRebar3:
 
     @pytest.mark.consumer("package")
     def test_files_of_the_package_are_enough(self, project: Project, repository: Path) -> None:
-        package(repository, project.folder / "_checkouts/signal_port")
+        package(project, repository, project.folder / "_checkouts/signal_port")
         project.run("rebar3", "compile")
         project.erl("consumer", "start_and_check", "-config", "config/sys")
 
@@ -128,7 +128,7 @@ class TestMix:
 
     @pytest.mark.consumer("mix_path")
     def test_files_of_the_package_are_enough(self, project: Project, repository: Path) -> None:
-        package(repository, project.folder.parent / "clone")
+        package(project, repository, project.folder.parent / "clone")
         project.run("mix", "compile", MIX_REBAR3="/no/rebar3")
 
 
@@ -272,6 +272,16 @@ class TestInstall:
         script = project.release() / "bin/consumer"
         require = 'Code.require_file("check_release.exs")'
         project.run(script, "eval", require, RELEASE_DISTRIBUTION="none")
+
+    @pytest.mark.consumer("mix_path")
+    def test_task_of_mix_makes_the_environment_for_a_conversation(
+        self, project: Project, repository: Path
+    ) -> None:
+        project.run("git", "clone", "-q", repository, project.folder.parent / "clone")
+        project.environment = project.environment | {"MIX_REBAR3": "/no/rebar3"}
+        assert MADE in project.run("mix", "signal_port.install", PYTHON=sys.executable)
+        project.run("mix", "run", "check.exs")
+        assert "All is well" in project.run("mix", "signal_port.doctor")
 
 
 class TestPython:
