@@ -24,7 +24,6 @@ build: erlang $(BUILT) ## both applications, in _build/default and _build/drop_i
 demo: build ## the main job, on this machine
 	@escript examples/demo/demo.escript
 examples: build ## the other programs of examples/
-	$(NEED) elixir:elixir
 	@sh scripts/run_examples.sh
 doctor: build ## what this machine can and cannot do
 	@AUTOPSY=1 PIP_RETRIES=0 PIP_TIMEOUT=3 sh priv/install > /dev/null 2>&1 || true
@@ -46,12 +45,15 @@ $(BUILT): rebar.config $(wildcard scripts/* scripts/*/* requirements/* signal_po
 	@touch $@
 
 test: setup build ## the tests of both sides
-	@$(MAKE) -j2 --no-print-directory --output-sync=line test-python test-erlang
+	@$(MAKE) -j2 --no-print-directory --output-sync=line test-python test-erlang test-elixir
 test-python: setup ## the Python side alone
 	@sh tests/nifs/need.sh && $(BIN)/python3 -m pytest -n 2
 test-erlang: compile-tests ## the Erlang side alone; SUITE=pool: one suite; CASE=: one case of it
 	@sh scripts/test_erlang.sh $(SUITE) $(CASE)
 	$(if $(SUITE),,sh tests/systems/without_rebar3.sh)
+test-elixir: compile-tests ## the Elixir side alone
+	$(NEED) elixir:elixir
+	@mix test
 compile-tests: setup build
 	$(NEED) cc:gcc+libc6-dev
 	@AUTOPSY=1 sh priv/install
@@ -74,17 +76,15 @@ test-dockerfile: ## the Dockerfile of the guides, without Docker
 	@bash tests/systems/dockerfile.sh
 
 check: setup build ## linters, type checkers, dialyzer
-	$(NEED) nix-instantiate:nix-bin shellcheck:shellcheck
-	@$(MAKE) -j2 --no-print-directory check-python check-erlang check-shell
+	@$(MAKE) -j2 --no-print-directory check-python check-erlang check-files
 check-python: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 check-erlang: setup
 	$(REBAR) as drop_in,check do xref, dialyzer
-check-shell:
-	git ls-files '*.sh' .ci | xargs shellcheck
-	nix-instantiate --eval --strict tests/systems/nix/evaluate.nix
+check-files: setup
+	@sh scripts/check_files.sh
 cover: cover-python cover-erlang ## which lines and branches the tests run
 cover-python: setup
 	@sh scripts/cover_python.sh

@@ -3,19 +3,25 @@
 # and what installs its virtual environment. Run in the repository's root, before every compile.
 set -e
 
-# copy FROM TO: the modules, with their times, so that compiled files beside them stay good
-copy() {
+# copy FROM TO: a file that differs, with its time, so that a compiled file beside it stays good. What
+# is equal stays untouched: a worker can be reading it.
+copy() { cmp -s "$1" "$2" || cp -p "$1" "$2"; }
+
+# copy_modules FROM TO: all modules, and removes those that are no more
+copy_modules() {
     mkdir -p "$2"
     for old in "$2"/*.py; do
         [ -e "$1/${old##*/}" ] || rm -f "$old"
     done
-    cp -p "$1"/*.py "$2"
+    for new in "$1"/*.py; do
+        copy "$new" "$2/${new##*/}"
+    done
 }
 
-copy signal_port priv/python/signal_port
-copy scripts/installer priv/installer
-cp -p scripts/install.sh priv/install
+copy_modules signal_port priv/python/signal_port
+copy_modules scripts/installer priv/installer
+copy scripts/install.sh priv/install
 mkdir -p priv/requirements
 for name in runtime autopsy build; do
-    cp -p "requirements/$name.txt" priv/requirements
+    copy "requirements/$name.txt" "priv/requirements/$name.txt"
 done
