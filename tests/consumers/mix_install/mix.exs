@@ -6,7 +6,7 @@ defmodule Consumer.MixProject do
       app: :consumer,
       version: "1.0.0",
       deps: deps(),
-      aliases: [compile: ["compile", "cmd sh deps/signal_port/priv/install"]],
+      aliases: [compile: ["compile", "signal_port.install"]],
       releases: [consumer: [steps: [:assemble, &install_python/1]]]
     ]
   end
@@ -15,7 +15,7 @@ defmodule Consumer.MixProject do
 
   defp deps do
     [
-      {:signal_port, git: "URL-OF-THIS-REPOSITORY", branch: "main", manager: :rebar3}
+      {:signal_port, git: "URL-OF-THIS-REPOSITORY", branch: "main"}
     ]
   end
 
