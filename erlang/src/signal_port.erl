@@ -84,6 +84,7 @@
     | {command, none | [unicode:chardata()]}
     | {socket, none | file:filename_all()}
     | {start_without_worker, boolean()}
+    | {log, default_handler | none}
     | {sandbox, auto | required | off}
     | {max_memory, auto | infinity | pos_integer()}
     | {pool_size, auto | pos_integer()}

@@ -1,5 +1,5 @@
 %% @private The application callback. If the start fails, the reason is one sentence that says what
-%% to do. The path through the supervisors is left out.
+%% to do. The log has the same sentence.
 -module(signal_port_app).
 -behaviour(application).
 
@@ -10,10 +10,11 @@
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, Sentence :: term()}.
 start(_Type, _Args) ->
     case signal_port_sup:start_link(application:get_all_env(signal_port)) of
-        {error, {shutdown, {failed_to_start_child, signal_port_pool, {shutdown, Sentence}}}} ->
-            {error, Sentence};
-        Result ->
-            Result
+        {error, Reason} ->
+            signal_port_event:not_started(Reason),
+            {error, Reason};
+        Started ->
+            Started
     end.
 
 -spec stop(term()) -> ok.
@@ -22,7 +23,7 @@ stop(_State) ->
 
 %% @doc Starts the application if it is not running, for callers of the drop-in. If the start
 %% fails, the log has the reason and calls return `{error, unavailable}'. The next try is at least
-%% 10 seconds later, because each try takes about a second and logs many lines.
+%% 10 seconds later, because each try takes about a second.
 -spec ensure_started() -> ok.
 ensure_started() ->
     case whereis(signal_port_sup) =:= undefined andalso not has_failed_recently() of

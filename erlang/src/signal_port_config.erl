@@ -11,6 +11,7 @@
     command := none | [string()],    % a program and its arguments
     socket := none | file:filename(),
     start_without_worker := boolean(),
+    log := default_handler | none,
     sandbox := auto | required | off,
     max_memory := auto | infinity | pos_integer(),  % bytes of one worker
     pool_size := pos_integer(),      % workers
@@ -43,6 +44,7 @@ options() ->
      {socket, none, fun is_socket/1,
       "none or the path of a Unix domain socket, of at most 107 bytes"},
      {start_without_worker, false, fun is_boolean/1, "true or false"},
+     {log, default_handler, fun is_log/1, "default_handler or none"},
      {sandbox, auto, fun is_sandbox/1, "auto, required or off"},
      {max_memory, auto, fun is_max_memory/1, "auto, infinity or bytes, at least 67108864"},
      {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
@@ -130,6 +132,8 @@ is_socket(none) -> true;
 is_socket(Path) ->
     Path =/= auto andalso is_path(Path)
         andalso byte_size(unicode:characters_to_binary(Path)) =< ?MAX_SOCKET_PATH.
+
+is_log(Value) -> lists:member(Value, [default_handler, none]).
 
 is_sandbox(Value) -> lists:member(Value, [auto, required, off]).
 

@@ -7,19 +7,48 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--export([make_visible/0, worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1,
-         nif_not_used/1]).
+-export([show_in_default_handler/1, filter/2, not_started/1]).
+-export([worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1, nif_not_used/1]).
 -export([is_observed/0, observe/2]).
 
 -define(DOMAIN, #{domain => [signal_port]}).
 
-%% @doc Adds a filter to the log's default handler, so that it shows these events. OTP configures
-%% that handler to show no domain but its own.
--spec make_visible() -> ok.
-make_visible() ->
-    Filter = {fun logger_filters:domain/2, {log, sub, [signal_port]}},
-    _ = logger:add_handler_filter(default, signal_port, Filter),
+%% @doc Adds a filter to the log's default handler, so that it shows these events, or removes it.
+%% OTP configures that handler to show no domain but its own.
+-spec show_in_default_handler(boolean()) -> ok.
+show_in_default_handler(true) ->
+    _ = logger:add_handler_filter(default, signal_port, {fun ?MODULE:filter/2, []}),
+    ok;
+show_in_default_handler(false) ->
+    _ = logger:remove_handler_filter(default, signal_port),
     ok.
+
+%% @doc The filter. It also stops the two reports of OTP that repeat the sentence of not_started/1.
+-spec filter(logger:log_event(), []) -> logger:filter_return().
+filter(#{msg := {report, #{label := {_, Label}, report := Report}}} = Event, []) ->
+    case is_failed_start(Label, Report) of
+        true -> stop;
+        false -> logger_filters:domain(Event, {log, sub, [signal_port]})
+    end;
+filter(Event, []) ->
+    logger_filters:domain(Event, {log, sub, [signal_port]}).
+
+is_failed_start(crash, [Crash, _]) ->
+    case proplists:get_value(error_info, Crash) of
+        {exit, {_, {signal_port_app, start, _}}, _} -> true;
+        _ -> false
+    end;
+is_failed_start(exit, [{application, signal_port}, {exited, {_, {signal_port_app, start, _}}}
+                       | _]) ->
+    true;
+is_failed_start(_, _) ->
+    false.
+
+%% @doc The application could not start. The reason is a sentence, or a supervisor's own.
+-spec not_started(Reason :: term()) -> ok.
+not_started(Reason) ->
+    Format = case io_lib:char_list(Reason) of true -> "~ts"; false -> "~0tp" end,
+    ?LOG_ERROR("signal_port did not start: " ++ Format, [Reason], ?DOMAIN).
 
 %% @doc A worker is ready. After failed starts this is a notice.
 -spec worker_up(OsPid :: pos_integer() | undefined, Versions :: #{atom() => binary()},

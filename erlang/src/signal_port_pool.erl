@@ -49,7 +49,7 @@ info() ->
 
 %% --- gen_server ---
 
--spec init(signal_port_config:config()) -> {ok, #state{}} | {stop, {shutdown, string()}}.
+-spec init(signal_port_config:config()) -> {ok, #state{}} | ignore.
 init(#{pool_size := Size, start_without_worker := Optional} = Config) ->
     process_flag(sensitive, true),
     Slots = maps:from_list([{Index, signal_port_slot:new(Index)} || Index <- lists:seq(1, Size)]),
@@ -62,9 +62,11 @@ init(#{pool_size := Size, start_without_worker := Optional} = Config) ->
     end.
 
 %% The application has started when the first worker is ready. If all fail, its start fails too, so
-%% that the operator sees the reason. Failures are handled when the first worker is ready.
+%% that the operator sees the reason. Failures are handled when the first worker is ready. A
+%% supervisor logs a child that returns an error, but not one that returns `ignore'.
 first_start(_State, [{'DOWN', _, process, _, Reason} | _], 0) ->
-    {stop, {shutdown, signal_port_reason:explain(Reason)}};
+    signal_port_table:put_failure(signal_port_reason:explain(Reason)),
+    ignore;
 first_start(State, Failed, Others) ->
     receive
         {ready, _, _} = Ready ->

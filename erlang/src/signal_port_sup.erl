@@ -10,19 +10,29 @@
                   [{Operation :: atom(), module()}]}.
 
 %% @doc Starts the application's supervisor with these options. Returns one sentence if an option
-%% is wrong or the backend cannot be used.
+%% is wrong, the backend cannot be used or no worker can start.
 -spec start_link([{atom(), term()}]) ->
     supervisor:startlink_ret() | {error, Sentence :: string()}.
 start_link(Options) ->
-    signal_port_event:make_visible(),
+    signal_port_event:show_in_default_handler(proplists:get_value(log, Options) =/= none),
     case signal_port_config:check(Options) of
         {ok, Config} -> start_backend(Config, signal_port_backend:choose(Config));
         {error, Sentence} -> {error, Sentence}
     end.
 
 start_backend(Config, {ok, Choice, Operations}) ->
-    start_link(signal_port_sup, {Config, Choice, Operations});
+    case start_link(signal_port_sup, {Config, Choice, Operations}) of
+        {ok, Supervisor} -> stop_if_failed(Supervisor, signal_port_table:failure());
+        Error -> Error
+    end;
 start_backend(_Config, {error, Sentence}) ->
+    {error, Sentence}.
+
+stop_if_failed(Supervisor, none) ->
+    {ok, Supervisor};
+stop_if_failed(Supervisor, Sentence) ->
+    unlink(Supervisor),
+    ok = proc_lib:stop(Supervisor, shutdown, infinity),
     {error, Sentence}.
 
 %% @doc Starts the upper or the lower supervisor under its name.

@@ -4,8 +4,8 @@
 %% writes the ready workers. A caller never waits for the pool to read them.
 -module(signal_port_table).
 
--export([new/3, read/0, workers/0, queue/0, nif/1, choice/0, has_started/0]).
--export([put_workers/1, put_started/0]).
+-export([new/3, read/0, workers/0, queue/0, nif/1, choice/0, has_started/0, failure/0]).
+-export([put_workers/1, put_started/0, put_failure/1]).
 -export_type([worker/0]).
 
 -type worker() :: {pid(), signal_port_counters:counters()}.
@@ -65,6 +65,14 @@ choice() ->
 has_started() ->
     ets:lookup_element(?MODULE, has_started, 2).
 
+%% @doc Returns why no worker could start, in a sentence, if the pool ended for that.
+-spec failure() -> string() | none.
+failure() ->
+    case ets:lookup(?MODULE, failure) of
+        [{failure, Sentence}] -> Sentence;
+        [] -> none
+    end.
+
 %% @doc Replaces the ready workers.
 -spec put_workers([worker()]) -> ok.
 put_workers(Workers) ->
@@ -75,4 +83,10 @@ put_workers(Workers) ->
 -spec put_started() -> ok.
 put_started() ->
     true = ets:insert(?MODULE, {has_started, true}),
+    ok.
+
+%% @doc Records that no worker could start, and why.
+-spec put_failure(Sentence :: string()) -> ok.
+put_failure(Sentence) ->
+    true = ets:insert(?MODULE, {failure, Sentence}),
     ok.

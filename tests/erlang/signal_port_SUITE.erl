@@ -23,7 +23,7 @@ groups() ->
               unknown_function_is_undefined]},
      {application, [info_has_all_fields, info_counts_calls, info_without_application_exits,
                     child_spec_runs_in_own_supervisor, child_spec_with_wrong_option_fails,
-                    call_without_application_is_unavailable]},
+                    child_spec_without_python_fails, call_without_application_is_unavailable]},
      {sizes, [message_of_64_mib_is_encrypted, call_of_max_frame_is_answered,
               call_over_max_frame_is_too_large, answer_over_max_frame_is_too_large,
               worker_survives_too_large]}].
@@ -276,6 +276,13 @@ child_spec_with_wrong_option_fails(_) ->
     {error, {shutdown, {failed_to_start_child, signal_port, Sentence}}} =
         supervised([{pool_sise, 1}]),
     "signal_port has no option pool_sise;" ++ _ = Sentence.
+
+child_spec_without_python_fails(_) ->
+    signal_port_stage:stop(),
+    {error, {shutdown, {failed_to_start_child, signal_port, Sentence}}} =
+        supervised([{python, "no-python-has-this-name"}]),
+    "no Python was found: " ++ _ = Sentence,
+    undefined = whereis(signal_port_sup).
 
 supervised(Options) ->
     process_flag(trap_exit, true),

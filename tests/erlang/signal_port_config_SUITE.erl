@@ -9,9 +9,9 @@ groups() ->
     [{defaults, [no_options_are_the_defaults, pool_size_follows_the_schedulers,
                  busy_wait_follows_the_schedulers]},
      {valid, [valid_values_are_accepted, binary_path_is_accepted, first_of_two_options_counts]},
-     {invalid, [wrong_backend_is_refused, wrong_python_is_refused, wrong_pool_size_is_refused,
-                wrong_busy_wait_is_refused, wrong_max_queue_is_refused,
-                wrong_call_timeout_is_refused,
+     {invalid, [wrong_backend_is_refused, wrong_python_is_refused, wrong_log_is_refused,
+                wrong_pool_size_is_refused, wrong_busy_wait_is_refused,
+                wrong_max_queue_is_refused, wrong_call_timeout_is_refused,
                 wrong_stall_timeout_is_refused, wrong_start_timeout_is_refused,
                 wrong_max_frame_is_refused, unknown_option_is_refused,
                 unknown_option_lists_the_options, option_without_value_is_refused,
@@ -20,11 +20,12 @@ groups() ->
 
 no_options_are_the_defaults(_) ->
     {ok, #{backend := auto, python := auto, command := none, socket := none,
-           start_without_worker := false, sandbox := auto, max_memory := auto, pool_size := _,
-           busy_wait := _, max_queue := infinity, call_timeout := 15000,
+           start_without_worker := false, log := default_handler, sandbox := auto,
+           max_memory := auto, pool_size := _, busy_wait := _, max_queue := infinity,
+           call_timeout := 15000,
            stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728} = Config} =
         signal_port_config:check([]),
-    14 = map_size(Config).
+    15 = map_size(Config).
 
 pool_size_follows_the_schedulers(_) ->
     {ok, #{pool_size := Size}} = signal_port_config:check([{pool_size, auto}]),
@@ -46,6 +47,7 @@ valid_values_are_accepted(_) ->
     [{ok, #{Name := Value}} = signal_port_config:check([{Name, Value}])
      || {Name, Values} <- [{backend, [auto, port, nif]},
                            {python, [auto, "/usr/bin/python3", "python3", "/opt/pythön"]},
+                           {log, [default_handler, none]},
                            {pool_size, [1, 256]}, {busy_wait, [0, 1, 10000]},
                            {max_queue, [1, 100_000, infinity]},
                            {call_timeout, [1, 60000, infinity]},
@@ -63,6 +65,9 @@ wrong_backend_is_refused(_) ->
 wrong_python_is_refused(_) ->
     refused(python, "auto or the path of a Python",
             [python3, "", <<>>, [bin | "/python3"], ["/usr", "/bin"], 3, undefined]).
+
+wrong_log_is_refused(_) ->
+    refused(log, "default_handler or none", [default, true, undefined, "none"]).
 
 wrong_pool_size_is_refused(_) ->
     refused(pool_size, "auto or a number of workers from 1 to 256",
@@ -96,7 +101,7 @@ unknown_option_is_refused(_) ->
 
 unknown_option_lists_the_options(_) ->
     {error, "signal_port has no option size; its options are backend, python, command, socket, "
-            "start_without_worker, sandbox, max_memory, pool_size, busy_wait, max_queue, "
+            "start_without_worker, log, sandbox, max_memory, pool_size, busy_wait, max_queue, "
             "call_timeout, stall_timeout, start_timeout, max_frame"} =
         signal_port_config:check([{size, 2}]).
 

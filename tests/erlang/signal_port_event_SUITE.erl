@@ -9,7 +9,9 @@ groups() ->
     [{log, [lost_worker_is_a_warning, start_is_logged, lost_worker_is_logged_once,
             failed_call_is_not_logged, failed_start_is_an_error,
             unavailable_and_available_are_logged_once, workers_sentence_is_one_short_line,
-            default_handler_shows_events]},
+            default_handler_shows_events, failed_start_is_one_line,
+            wrong_option_is_one_line, log_of_none_leaves_the_default_handler_alone,
+            log_of_none_removes_the_filter]},
      {totals, [totals_sum_the_workers, totals_outlive_a_worker]},
      {telemetry, [missing_telemetry_is_not_called, stopped_telemetry_is_not_called,
                   call_has_start_and_stop, error_is_in_the_stop_event,
@@ -121,22 +123,59 @@ workers_sentence_is_one_short_line(Config) ->
 is_control(Char) ->
     Char < 32 orelse Char =:= 127.
 
-%% In a VM with OTP's default log, which shows no foreign domain.
+%% --- The log of a VM with OTP's default handler, which shows no foreign domain ---
+
 default_handler_shows_events(_) ->
-    Paths = signal_port_stage:paths(?MODULE),
-    Port = open_port({spawn_executable, os:find_executable("erl")},
-                     [{args, ["-noshell", "-pa" | Paths] ++ ["-s", ?MODULE_STRING, "main"]},
-                      exit_status, binary]),
-    Lines = string:split(output(Port), "\n", all),
-    Lost = <<"signal_port: the worker ended with signal 9 (SIGKILL), after 1 calls;">>,
-    [_] = [Line || Line <- Lines, string:prefix(Line, Lost) =/= nomatch],
-    [] = [Line || <<"signal_port: worker ready", _/binary>> = Line <- Lines].
+    Lost = "signal_port: the worker ended with signal 9 (SIGKILL), after 1 calls; "
+           "the next start is in 0 ms",
+    ["=WARNING REPORT==== " ++ _, Lost] = printed_by(main).
 
 main() ->
     start("honest.py"),
     ok = signal_port:init(),
     lose(),
     init:stop().
+
+failed_start_is_one_line(_) ->
+    ["=ERROR REPORT==== " ++ _, Line] = printed_by(fail),
+    Line = "signal_port did not start: no Python was found: install Python 3.10 or later, or set "
+           "signal_port's option {python, Path}".
+
+fail() ->
+    {error, _} = signal_port_stage:start([{python, "no-python-has-this-name"}, {pool_size, 2}]),
+    init:stop().
+
+wrong_option_is_one_line(_) ->
+    ["=ERROR REPORT==== " ++ _, Line] = printed_by(mistype),
+    Line = "signal_port did not start: signal_port's option pool_size must be auto or a number of "
+           "workers from 1 to 256, but is 0".
+
+mistype() ->
+    {error, _} = signal_port_stage:start([{pool_size, 0}]),
+    init:stop().
+
+log_of_none_leaves_the_default_handler_alone(_) ->
+    [] = printed_by(main_without_log).
+
+main_without_log() ->
+    ok = signal_port_stage:start_with("honest.py", [{pool_size, 1}, {log, none}]),
+    lose(),
+    init:stop().
+
+log_of_none_removes_the_filter(_) ->
+    [] = [Line || "signal_port:" ++ _ = Line <- printed_by(main_then_without_log)].
+
+main_then_without_log() ->
+    start("honest.py"),
+    main_without_log().
+
+%% Returns the lines that a new VM prints while it runs a function of this module.
+printed_by(Function) ->
+    Args = ["-noshell", "-pa" | signal_port_stage:paths(?MODULE)]
+           ++ ["-s", ?MODULE_STRING, atom_to_list(Function)],
+    Port = open_port({spawn_executable, os:find_executable("erl")},
+                     [{args, Args}, exit_status, binary]),
+    string:lexemes(binary_to_list(output(Port)), "\n").
 
 output(Port) ->
     receive
