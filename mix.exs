@@ -13,9 +13,6 @@ defmodule SignalPort.MixProject do
       version: to_string(@properties[:vsn]),
       description: to_string(@properties[:description]),
       elixir: "~> 1.14",
-      # The application needs no Elixir at run time, nor does a VM that it starts: :elixir is not
-      # among its applications.
-      language: :erlang,
       erlc_paths: ["erlang/src"],
       elixirc_paths: ["elixir"],
       # rebar3 has its own _build/test.
@@ -28,7 +25,8 @@ defmodule SignalPort.MixProject do
   end
 
   def application do
-    [extra_applications: @properties[:applications]] ++
+    # Without Elixir the application works, too: a VM that it starts to try something has none.
+    [applications: @properties[:applications] ++ [:elixir], optional_applications: [:elixir]] ++
       Keyword.take(@properties, [:mod, :registered, :env])
   end
 

@@ -12,9 +12,12 @@ defmodule SignalPort.ApplicationTest do
   end
 
   test "properties are those of the app.src", %{source: source, built: built} do
-    for key <- [:description, :vsn, :registered, :mod, :applications, :env] do
+    for key <- [:description, :vsn, :registered, :mod, :env] do
       assert {key, built[key]} == {key, source[key]}
     end
+
+    assert built[:applications] -- built[:optional_applications] == source[:applications]
+    assert built[:optional_applications] == [:elixir]
   end
 
   test "modules are all of Erlang and Elixir", %{built: built} do
