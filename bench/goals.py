@@ -113,6 +113,22 @@ def _rate(case: str, size: int | None, callers: int, other: str, limit: float, u
     return Goal(f"{name}, {callers} callers", limit, unit, False, ratio)
 
 
+def _channel_time(case: str, channel: str, limit: float) -> Goal:
+    """One caller's time over a channel is at most that in units of the port's own."""
+    key = Key("one_caller", case, 64, channel)
+    ratio = _ratio(key, key._replace(engine="port"))
+    name = f"{label(case, 64)}, one caller, {channel}"
+    return Goal(name, limit, "times the child's time", True, ratio)
+
+
+def _channel_rate(case: str, channel: str, limit: float) -> Goal:
+    """The calls a second over a channel are at least that in units of the port's own."""
+    key = Key("many_callers", case, 64, channel, 128)
+    ratio = _ratio(key, key._replace(engine="port"))
+    name = f"{label(case, 64)}, 128 callers, {channel}"
+    return Goal(name, limit, "of the child's calls a second", False, ratio)
+
+
 _TIMER = "p99 of a timer, 8 callers of X3DH"
 _LATE = Key("lateness", LOAD, None, "port", 8)
 _LATENESS = _ratio(_LATE._replace(engine="nif"), _LATE)
@@ -128,6 +144,8 @@ GOALS = (
     *(_time(one, 64, "erlport", 1, "times erlport's time") for one in ERLPORT_OPERATIONS),
     _rate("sha256", 64, 128, "erlport", 3, "times erlport's calls a second"),
     Goal("sha256, 64 B, 128 callers", 90_000, "calls a second", False, _rounds(_MANY)),
+    _channel_time("sha256", "socket", 1.3),
+    _channel_rate("sha256", "socket", 0.8),
     Goal(f"{label(*LARGE)}, one caller", 250, "MB/s", False, _large_mb_per_second),
     Goal("first answer", 250, "ms", True, lambda results: results.start),
     Goal("memory of the largest worker", 32, "MiB", True, _workers_mib),

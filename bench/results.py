@@ -22,6 +22,7 @@ AMOUNTS = {  # by section: the column that tells cells of one case, size and eng
     "lateness": "callers",
 }
 RATES = ("many_callers", "batches")  # more is better; in the other sections less
+CHANNELS = ("socket", "tls", "node")  # engines that are the port with its workers elsewhere
 EXTRAS = ("p50", "p99", "max")  # columns beside the rounds, if a section has them
 SAME = ("cpu", "architecture", "cores")  # of the machine; files that differ cannot be pooled
 
@@ -82,8 +83,12 @@ class Results:
     memory: list[dict[str, dict[str, Any]]]  # of each file, MiB before and after the load
 
     def section(self, name: str) -> dict[Key, Cell]:
-        """Return the cells of a section, in the order of the files."""
-        return {key: cell for key, cell in self.cells.items() if key.section == name}
+        """Return the cells of a section but those of CHANNELS, in the order of the files."""
+        return {
+            key: cell
+            for key, cell in self.cells.items()
+            if key.section == name and key.engine not in CHANNELS
+        }
 
     def ratios(self, above: Key, below: Key) -> list[float]:
         """Return the quotients of two cells round by round; none if one was not measured."""

@@ -4,8 +4,9 @@
 %% The result is one Erlang term in the external term format. convert.py makes JSON of it, report.py
 %% shows it, compare.py compares two.
 %%
-%% Environment: OUT, the file; ECHO, the C program; PYTHON; NIF and ERLPORT, folders; QUICK, for a
-%% run of about a minute; ONLY, a prefix of the names of cases; PROGRESS, for a bar on the terminal.
+%% Environment: OUT, the file; ECHO, the C program; PYTHON; NIF and ERLPORT, folders; SOCKET and
+%% TLS, sockets of workers elsewhere; QUICK, for a run of about a minute; ONLY, a prefix of the
+%% names of cases; PROGRESS, for a bar on the terminal.
 -module(signal_port_bench).
 
 -export([main/0]).
@@ -54,7 +55,8 @@ main() ->
     halt().
 
 paths() ->
-    Names = [{echo, "ECHO"}, {python, "PYTHON"}, {nif, "NIF"}, {erlport, "ERLPORT"}],
+    Names = [{echo, "ECHO"}, {python, "PYTHON"}, {nif, "NIF"}, {erlport, "ERLPORT"},
+             {socket, "SOCKET"}, {tls, "TLS"}],
     maps:from_list([{Key, Value} || {Key, Name} <- Names, Value <- [os:getenv(Name, "")],
                                     Value =/= ""]).
 

@@ -4,13 +4,14 @@
 %% `port': the application over the port. `nif': the NIF. `crypto': OTP's NIF. `echo': a C program
 %% that echoes a frame of 64 bytes. `echo_as_long': the same program echoes the whole request, for
 %% operations whose reply is as long. `erlport': another bridge to Python. `python': the operation
-%% alone, timed inside Python.
+%% alone, timed inside Python. `socket' and `tls': the application in a VM of its own, with workers
+%% behind a Unix socket, and behind a proxy with TLS.
 -module(signal_port_bench_engines).
 
--export([start/1, names/1, can/3, call/4, sample/5]).
+-export([start/1, names/1, can/3, call/4, sample/5, in_place/4, start_application/1]).
 -export_type([engines/0, name/0]).
 
--type name() :: port | nif | crypto | echo | echo_as_long | erlport | python.
+-type name() :: port | nif | crypto | echo | echo_as_long | erlport | python | socket | tls.
 -type engines() :: #{name() => term()}.
 
 -define(WARM_UP_CALLS, 5).
@@ -18,14 +19,20 @@
 
 %% @doc Starts every engine that this machine has. The application runs over the port. A NIF is used
 %% only if a child VM found it healthy.
--spec start(#{echo | python | nif | erlport => string()}) -> engines().
+-spec start(#{echo | python | nif | erlport | socket | tls => string()}) -> engines().
 start(Paths) ->
-    logger:set_primary_config(level, error),
-    application:set_env(signal_port, backend, port),
-    {ok, _} = application:ensure_all_started(signal_port),
-    Others = [nif, crypto, echo, echo_as_long, erlport, python],
+    ok = start_application([]),
+    Others = [nif, crypto, echo, echo_as_long, erlport, python, socket, tls],
     maps:from_list([{port, ready} | [{Name, Engine} || Name <- Others,
                                                        Engine <- start(Name, Paths)]]).
+
+%% @doc Starts the application over the port, with these options.
+-spec start_application([{atom(), term()}]) -> ok.
+start_application(Options) ->
+    logger:set_primary_config(level, error),
+    [application:set_env(signal_port, Name, Value) || {Name, Value} <- [{backend, port} | Options]],
+    {ok, _} = application:ensure_all_started(signal_port),
+    ok.
 
 %% A list of one engine, or an empty one.
 start(nif, Paths) ->
@@ -57,8 +64,25 @@ start(erlport, #{erlport := Folder, python := Python}) ->
     end;
 start(python, #{python := Python}) ->
     [spawn_link(fun() -> serve_port(Python, ["bench/own_time.py"]) end)];
+start(Channel, Paths) when is_map_key(Channel, Paths) ->
+    Path = lists:append([["-pa", Folder] || Folder <- code:get_path(), Folder =/= "."]),
+    {ok, Peer, _} = peer:start_link(#{connection => standard_io, args => Path}),
+    Options = [{socket, map_get(Channel, Paths)}],
+    ok = peer:call(Peer, ?MODULE, start_application, [Options], ?CHILD_VM_TIMEOUT),
+    [{peer, Peer}];
 start(_, _Paths) ->
     [].
+
+%% @doc Applies a function of an engine where the engine is: here, or in its own VM, where it is the
+%% port. The function's first two arguments are the name and the engines.
+-spec in_place(name(), engines(), {module(), atom()}, [term()]) -> term().
+in_place(Name, Engines, {Module, Function}, Args) ->
+    case Engines of
+        #{Name := {peer, Peer}} ->
+            peer:call(Peer, Module, Function, [port, #{port => ready} | Args], infinity);
+        _ ->
+            apply(Module, Function, [Name, Engines | Args])
+    end.
 
 %% @doc Returns the names of the engines that were started.
 -spec names(engines()) -> [name()].
@@ -78,6 +102,8 @@ can(erlport, Operation, _) ->
 can(echo_as_long, Operation, _) ->
     lists:member(Operation, [aes_gcm_encrypt, aes_gcm_decrypt, encrypt_message, decrypt_message,
                              dr_encrypt, dr_decrypt]);
+can(Channel, Operation, _) when Channel =:= socket; Channel =:= tls ->
+    lists:member(Operation, [sha256, dr_encrypt]);
 can(_, _, _) ->
     true.
 

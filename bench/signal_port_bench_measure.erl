@@ -3,7 +3,7 @@
 %% change. This module returns cells, one for each engine; it knows no file.
 -module(signal_port_bench_measure).
 
--export([one_caller/4, many_callers/5, batch/4, lateness/5, idle_lateness/2, first_answer/1,
+-export([one_caller/4, many_callers/5, rate/6, batch/4, lateness/5, idle_lateness/2, first_answer/1,
          workers_mib/0, vm_mib/0]).
 
 -type engines() :: signal_port_bench_engines:engines().
@@ -21,7 +21,8 @@ one_caller(#{operation := Operation, size := Size} = Case, Engines, Rounds, Slic
                signal_port_bench_engines:can(Name, Operation, Engines),
                Name =/= echo_as_long orelse Size =/= null,
                Sampler <- [fun(Args, Count) ->
-                   signal_port_bench_engines:sample(Name, Engines, Operation, Args, Count)
+                   signal_port_bench_engines:in_place(
+                       Name, Engines, {signal_port_bench_engines, sample}, [Operation, Args, Count])
                end]],
     Slices = [{Name, slice(Sampler, Case, Calls)}
               || _ <- lists:seq(1, Rounds), {Name, Sampler, Calls} <- Plan],
@@ -49,22 +50,26 @@ latency(#{name := Name, size := Size}, Engine, Slices) ->
 many_callers(#{name := Case, operation := Operation, size := Size, args := Args}, Engines, Callers,
              Rounds, SliceMs) ->
     Names = shared(Operation, Engines),
-    Rates = [{Name, rate(call(Name, Engines, Operation, Args()), Callers, SliceMs)}
+    Rates = [{Name, signal_port_bench_engines:in_place(
+                        Name, Engines, {?MODULE, rate}, [Operation, Args(), Callers, SliceMs])}
              || _ <- lists:seq(1, Rounds), Name <- Names],
     [#{'case' => Case, size => Size, engine => Name, callers => Callers,
        rounds => proplists:get_all_values(Name, Rates)} || Name <- Names].
 
 %% The engines that many callers can call at once.
 shared(Operation, Engines) ->
-    [Name || Name <- [port, nif, crypto, erlport], is_map_key(Name, Engines),
+    [Name || Name <- [port, nif, crypto, erlport, socket, tls], is_map_key(Name, Engines),
              signal_port_bench_engines:can(Name, Operation, Engines)].
 
 call(Name, Engines, Operation, Args) ->
     fun() -> signal_port_bench_engines:call(Name, Engines, Operation, Args) end.
 
-%% The callers run for a fifth of the time before calls are counted. Without its priority this
-%% process would be woken seconds late beside a NIF's callers.
-rate(Call, Callers, SliceMs) ->
+%% @doc Returns the calls a second of so many callers. They run for a fifth of the time before calls
+%% are counted. Without its priority this process would be woken seconds late beside the NIF.
+-spec rate(signal_port_bench_engines:name(), engines(), atom(), [term()], Callers :: pos_integer(),
+           SliceMs :: pos_integer()) -> float().
+rate(Name, Engines, Operation, Args, Callers, SliceMs) ->
+    Call = call(Name, Engines, Operation, Args),
     Priority = process_flag(priority, high),
     Rate = under_load(Call, Callers, fun(Done) ->
         timer:sleep(SliceMs div 5),

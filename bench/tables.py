@@ -10,8 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from goals import Verdict
-from labels import ASKED_FIRST, KNOWN_IDENTITY, WAYS, in_full, in_order, label, measured, number
-from results import Cell, Figure, Key, Results, by, figure_of
+from labels import (
+    ASKED_FIRST,
+    KNOWN_IDENTITY,
+    WAYS,
+    in_full,
+    in_order,
+    label,
+    measured,
+    number,
+    unit,
+)
+from results import CHANNELS, Cell, Figure, Key, Results, by, figure_of
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -44,6 +54,8 @@ def all_tables(results: Results, width: int) -> Iterator[Table]:
             cells = {key: cell for key, cell in cells.items() if key.engine in NARROW_ENGINES}
         if cells:
             yield table(results, cells)
+    if any(key.engine in CHANNELS for key in results.cells):
+        yield channels(results)
     if any(results.memory):
         yield memory(results.memory)
     if results.start:
@@ -117,6 +129,19 @@ def lateness(results: Results, cells: dict[Key, Cell]) -> Table:
         nif = key._replace(engine="nif")
         part = "" if key == nif else measured(ratio(results, nif, key))
         table.add_row(label(key.case, key.size), key.engine, str(key.amount), *times, part)
+    return table
+
+
+def channels(results: Results) -> Table:
+    """Return the table of the port with its workers elsewhere, beside the port itself."""
+    heads = ["figure", "port", "figure / port"]
+    table = new_table("Workers elsewhere", ["case", "by", "callers"], heads)
+    for key, cell in results.cells.items():
+        port = key._replace(engine="port")
+        if key.engine in CHANNELS and port in results.cells:
+            figures = [f"{measured(one.figure)} {unit(key)}" for one in (cell, results.cells[port])]
+            names = [label(key.case, key.size), key.engine, str(key.amount)]
+            table.add_row(*names, *figures, measured(ratio(results, key, port)))
     return table
 
 

@@ -13,6 +13,11 @@ result=${RESULT:-$folder/result.json}
 python=$PWD/.venv/bin/python3
 echo=
 
+# For workers elsewhere: serve, and as root two HAProxy with TLS between them, where there is one.
+sockets=$(mktemp -d)
+trap 'sh scripts/bench_servers.sh stop "$sockets"' EXIT
+sh scripts/bench_servers.sh start "$sockets"
+
 mkdir -p $folder
 erlc -o $folder bench/*.erl
 if command -v cc > /dev/null; then
@@ -20,7 +25,8 @@ if command -v cc > /dev/null; then
     cc -O2 -o $echo bench/echo.c
 fi
 [ ! -t 2 ] || export PROGRESS=yes
-OUT=$folder/result.etf ECHO=$echo PYTHON=$python \
+OUT=$folder/result.etf ECHO=$echo PYTHON=$python SOCKET=$sockets/worker.sock \
+    TLS=$(find "$sockets" -name signal-port.sock) \
     erl -noshell -pa _build/default/lib/*/ebin $folder -s signal_port_bench main
 "$python" bench/convert.py $folder/result.etf "$result"
 "$python" bench/report.py "$result" --pictures $folder

@@ -5,11 +5,12 @@
 #
 #   sh scripts/make_bundle.sh    _build/bundle/signal-port-VERSION-OS-ARCH.tar.gz, with one folder in it
 #
+# BUNDLE=DIR   where it is made, a whole path; default: _build/bundle
 # PYTHON=PATH  the Python that goes into it, 3.10 or later, with a shared library; default: the
 #              installer chooses
 set -eu
 
-dir=$PWD/_build/bundle
+dir=${BUNDLE:-$PWD/_build/bundle}
 venv=$dir/source/priv/venv
 tools=$dir/tools
 

@@ -38,7 +38,7 @@ SECTIONS = [
     "Memory",
     "Start",
     "Goals",
-    "Of 17 goals",
+    "Of 19 goals",
 ]
 BUNDLE = "process_pre_key_bundle, known identity"
 LOAD = "process_pre_key_bundle"
@@ -95,6 +95,16 @@ class TestTables:
         found = rows(with_cells(small(), "many_callers", *cells), tmp_path, capsys)
         assert ["sha256, 64 B", "port / nif", "0.250"] in found
 
+    def test_workers_elsewhere_are_shown_beside_the_port_alone(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        beside = with_cells(small(), "one_caller", latency("port", 40), latency("socket", 50))
+        found = rows(beside, tmp_path, capsys)
+        elsewhere = [row for row in found if "socket" in row]
+        assert elsewhere == [
+            ["sha256, 64 B", "socket", "1", "50.0 (49.0) us", "40.0 (39.2) us", "1.25"]
+        ]
+
     def test_way_of_a_batch_is_named(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -137,7 +147,7 @@ class TestTables:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         found = rows({"format": 2}, tmp_path, capsys)
-        assert found[-1] == ["Of 17 goals 0 are met, 0 are missed, 17 were not measured."]
+        assert found[-1] == ["Of 19 goals 0 are met, 0 are missed, 19 were not measured."]
 
     def test_note_of_a_file_is_printed_once(self, capsys: pytest.CaptureFixture[str]) -> None:
         noted = {**small(), "note": "The NIF was reconstructed."}

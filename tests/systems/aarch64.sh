@@ -6,7 +6,9 @@
 #   tests/systems/aarch64.sh              sets up what is missing, then tests
 #   tests/systems/aarch64.sh COMMAND...   the same with a command, in the repository's folder
 #
-# Needs `make build', and 250 MB in $AARCH64_ROOT (_build/aarch64). Runs in a user namespace,
+# BARE=yes   in a root that has no Python
+#
+# Needs `make build', and 600 MB in $AARCH64_ROOT (_build/aarch64). Runs in a user namespace,
 # needs no root, and installs nothing on this machine. If that is impossible, it prints why, and
 # exits with 0.
 set -euo pipefail
@@ -16,7 +18,9 @@ self=$PWD/tests/systems/aarch64.sh
 
 # The shell scripts that start Erlang need the first three. Erlang's crypto is installed so that the
 # test can see that nothing loads it.
-packages=(dash coreutils sed erlang-base erlang-crypto python3 libseccomp2)
+with_erlang=(dash coreutils sed erlang-base erlang-crypto libseccomp2)
+# What else the root with Python has is for scripts/make_bundle.sh.
+with_python=(python3 python3-venv '^libpython3[.][0-9]+$' binutils dpkg gzip hostname libc-bin tar)
 
 # ELF of 64 bits, little-endian, for machine 183. The mask accepts executables, shared objects and
 # any OS ABI.
@@ -74,32 +78,52 @@ namespaces() {
 arm_apt() { APT_CONFIG=$dir/apt/apt.conf "$@" >&2; }
 
 set_up() {
-    local package
-    rm -rf "$root" "$dir"/{apt,venv,qemu-aarch64,ready}
-    mkdir -p "$dir"/apt/{lists,archives}/partial "$root"/{dev,proc,tmp,repo,usr/{bin,sbin,lib}}
-    fetch
-    say "unpacking"
-    ln -s usr/bin usr/sbin usr/lib "$root"
-    for package in "$dir"/apt/archives/*.deb; do # not their scripts: emulated, they take minutes
-        dpkg-deb --fsys-tarfile "$package" |
-            tar -x --keep-directory-symlink --no-same-owner -C "$root"
-    done
-    ln -sf dash "$root/usr/bin/sh"
+    rm -rf "$dir"/{root,bare,apt,venv,wheels,qemu-aarch64,ready}
+    mkdir -p "$dir"/apt/{lists,archives}/partial
+    configure_apt
+    fetch "${with_erlang[@]}"
+    unpack "$dir/bare"
+    cp "$dir/bare/var/lib/dpkg/status" "$dir/apt/status"
+    fetch "${with_python[@]}"
+    cp -a "$dir/bare" "$dir/root"
+    unpack "$dir/root"
+    fetch_emulator
     make_venv
     rm -rf "$dir/apt"
     touch "$dir/ready"
 }
 
-fetch() {
-    local native
-    native=$(dpkg --print-architecture)
+# unpack ROOT: all packages that were fetched, and not their scripts: emulated, they take minutes
+unpack() {
+    local package
+    say "unpacking"
+    mkdir -p "$1"/{dev,proc,tmp,repo,opt,usr/{bin,sbin,lib},var/lib/dpkg/info}
+    [ -e "$1/bin" ] || ln -s usr/bin usr/sbin usr/lib "$1"
+    for package in "$dir"/apt/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" |
+            tar -x --keep-directory-symlink --no-same-owner -C "$1"
+        record "$package" "$1/var/lib/dpkg"
+    done
+    rm "$dir"/apt/archives/*.deb
+    ln -sf dash "$1/usr/bin/sh"
+}
+
+# record PACKAGE DATABASE: for dpkg-query, which tells whose a library and its licence are
+record() {
+    dpkg-deb --field "$1" | sed '1a Status: install ok installed' >> "$2/status"
+    echo >> "$2/status"
+    dpkg-deb --fsys-tarfile "$1" | tar -t | sed 's,^\.,,; s,/$,,' \
+        > "$2/info/$(dpkg-deb --field "$1" Package).list"
+}
+
+configure_apt() {
     : > "$dir/apt/status"
     cat > "$dir/apt/apt.conf" <<-CONF
 	#clear APT::Architectures;
 	#clear APT::Update::Post-Invoke;
 	#clear APT::Update::Post-Invoke-Success;
 	APT::Architecture "arm64";
-	APT::Architectures { "arm64"; "$native"; };
+	APT::Architectures { "arm64"; "$(dpkg --print-architecture)"; };
 	APT::Install-Recommends "false";
 	APT::Sandbox::User "root";
 	Acquire::Languages "none";
@@ -110,9 +134,9 @@ fetch() {
         ! arm_apt apt-cache show erlang-base:arm64 > /dev/null 2>&1; then
         skip "the apt sources of this machine gave no packages for arm64"
     fi
-    arm_apt apt-get -qq install --download-only "${packages[@]}"
-    fetch_emulator "$native"
 }
+
+fetch() { arm_apt apt-get -qq install --download-only "$@"; }
 
 # The emulator must be static. In Debian 12 qemu-user-static has it, in later releases qemu-user.
 fetch_emulator() {
@@ -121,7 +145,7 @@ fetch_emulator() {
     for package in qemu-user-static qemu-user; do
         (
             cd "$dir/apt/qemu"
-            arm_apt apt-get -qq download "$package:$1" && dpkg-deb -x "$package"_*.deb .
+            arm_apt apt-get -qq download "$package:$(dpkg --print-architecture)" && dpkg-deb -x "$package"_*.deb .
         ) || continue
         for binary in "$dir"/apt/qemu/usr/bin/qemu-aarch64{-static,}; do
             [ -f "$binary" ] || continue
@@ -136,7 +160,7 @@ fetch_emulator() {
 # machine.
 make_venv() {
     local pip=(.venv/bin/python3 -m pip -q --disable-pip-version-check) python packages
-    python=$(readlink "$root/usr/bin/python3")
+    python=$(readlink "$dir/root/usr/bin/python3")
     say "fetching the packages for aarch64's $python"
     mkdir -p "$dir/venv/bin"
     ln -s /usr/bin/python3 "$dir/venv/bin/python3"
@@ -160,7 +184,7 @@ for tool in unshare apt-get dpkg-deb; do
 done
 mkdir -p "${AARCH64_ROOT:-_build/aarch64}/formats"
 dir=$(cd "${AARCH64_ROOT:-_build/aarch64}" && pwd -P)
-root=$dir/root
+root=$dir/$([ "${BARE:-no}" = yes ] && echo bare || echo root)
 
 case ${1:-} in
     --can-emulate)

@@ -35,8 +35,7 @@ make_project() {
 
 run_command() {
     say "running ${command[*]}"
-    inside timeout 120 "${command[@]}" > "$dir/log" 2>&1 < /dev/null &
-    container=$!
+    in_background "$dir/log" timeout 120 "${command[@]}"
     trap 'kill "$container" 2> /dev/null || :' EXIT
     while kill -0 "$container" 2> /dev/null; do
         ! grep -a 'answered in embedded mode, port' "$dir/log" || return 0
@@ -54,7 +53,8 @@ test_image() {
     build "$file" "$project"
     [ "$user" != root ] || fail "$file runs as root"
     run_command
-    inside "${health[@]}" > "$dir/log" 2>&1 || fail "failed: HEALTHCHECK: $(cat "$dir/log")"
+    inside "${health[@]}" > "$dir/health" 2>&1 ||
+        fail "failed: HEALTHCHECK: $(cat "$dir/health")"
     kill "$container"
     wait "$container" || :
     rm -rf "$dir"/stage-*
