@@ -33,8 +33,9 @@ defmodule SignalPort do
     * An argument of a wrong type raises `ArgumentError`. Binaries must be binaries, not iodata.
     * Where an identity or a private key is expected, a key struct or the binary can be given.
     * Sizes are in bytes. An Ed25519 secret key has 64. Every other key has 32.
-    * `reason` can also be `:timeout`, `:unavailable` if no worker can be started, and `:too_large`
-      if the call or its answer is over the option `max_frame`.
+    * `reason` can also be `:timeout`, `:unavailable` if no worker can be started, `:too_large` if
+      the call or its answer is over the option `max_frame`, and `:overloaded` if the option
+      `max_queue` is set and as many calls wait.
 
   The functions have the names of the Erlang module. `encrypt/2` and `decrypt/2` are its
   `dr_encrypt/2` and `dr_decrypt/2`.

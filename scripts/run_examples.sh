@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../examples"
 escript chat/chat.escript
 escript pre_key_server/pre_key_server.escript
 escript fan_out/fan_out.escript
-elixir conversation/conversation.exs
+cd .. && mix run examples/conversation/conversation.exs

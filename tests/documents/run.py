@@ -1,4 +1,5 @@
-"""Runs the documents: every fenced code block of the Markdown files, as a reader would.
+"""Runs the documents: every fenced code block of the Markdown files and of the Livebook notebook,
+as a reader would.
 
     python3 tests/documents/run.py [DOCUMENT ...]
 
@@ -37,7 +38,7 @@ from threading import Timer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DOCUMENTS = ("*.md", "guides/*.md", "examples/**/*.md")
+DOCUMENTS = ("*.md", "guides/*.*md", "examples/**/*.md")
 PICTURES = ("", "text")
 TIMEOUT = 300  # seconds, for one block
 
@@ -270,6 +271,7 @@ def surroundings(folder: Path) -> dict[str, str]:
         "REBAR_CACHE_DIR": str(folder / "cache"),
         "REBAR_GLOBAL_CONFIG_DIR": str(folder / "settings"),
         "MIX_HOME": str(folder / "mix_home"),
+        "MIX_INSTALL_DIR": str(folder / "mix_install"),
         "ERL_FLAGS": f"-pa {folder}",  # what is compiled by prepare/1
         "MIX_REBAR3": shutil.which("rebar3") or "rebar3",
     }
