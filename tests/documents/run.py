@@ -1,5 +1,4 @@
-"""Runs the documents: every fenced code block of the Markdown files and of the Livebook notebook,
-as a reader would.
+"""Runs the documents: each fenced code block of Markdown files and notebooks, as a reader would.
 
     python3 tests/documents/run.py [DOCUMENT ...]
 
