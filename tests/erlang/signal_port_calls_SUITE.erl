@@ -5,7 +5,8 @@
 -define(WINDOW, 64).  % calls that the OS process gets before it replies
 
 all() ->
-    [{group, window}, {group, replies}, {group, dropped}, {group, ends}, {group, deadlines}].
+    [{group, window}, {group, replies}, {group, dropped}, {group, counters}, {group, ends},
+     {group, deadlines}].
 
 groups() ->
     [{window, [no_call_gives_no_frame, calls_are_taken_in_order, window_holds_64_calls,
@@ -14,8 +15,11 @@ groups() ->
      {dropped, [expired_calls_are_dropped, call_without_deadline_is_kept,
                 missing_number_counts_as_dropped, late_number_is_taken_back,
                 expected_number_counts_as_dropped, late_expected_number_is_taken_back]},
+     {counters, [each_counter_is_one_of_its_own, call_is_pending_until_its_reply,
+                 call_is_pending_until_it_is_dropped]},
      {ends, [oldest_open_call_is_apart, waiting_calls_have_no_oldest]},
-     {deadlines, [infinite_deadline_never_passes, past_deadline_has_no_time_left]}].
+     {deadlines, [infinite_deadline_never_passes, past_deadline_has_no_time_left,
+                  deadline_is_its_timeout_away]}].
 
 %% --- The window ---
 
@@ -56,8 +60,8 @@ unasked_reply_is_an_error(_) ->
 expired_calls_are_dropped(_) ->
     Counters = signal_port_counters:new(),
     Past = signal_port_deadline:now_ms() - 1,
-    Calls = lists:foldl(fun(Number, Calls) -> add(Number, Past, Counters, Calls) end,
-                        signal_port_calls:new(Counters), [1, 2]),
+    Calls = lists:foldl(fun(Deadline, Calls) -> add_with(Deadline, Counters, Calls) end,
+                        signal_port_calls:new(Counters), [Past, Past]),
     2 = signal_port_counters:in_flight(Counters),
     {[], _} = signal_port_calls:take(signal_port_calls:drop_expired(Calls)),
     0 = signal_port_counters:in_flight(Counters).
@@ -93,6 +97,41 @@ late_expected_number_is_taken_back(_) ->
     _ = add(1, signal_port_calls:expect(1, arrived([], Counters))),
     1 = signal_port_counters:in_flight(Counters).
 
+%% --- Counters ---
+
+each_counter_is_one_of_its_own(_) ->
+    Counters = signal_port_counters:new(),
+    [signal_port_counters:add_sent(Counters) || _ <- lists:seq(1, 100)],
+    signal_port_counters:add_taken(Counters, 50),
+    [signal_port_counters:add_answered(Counters) || _ <- lists:seq(1, 20)],
+    signal_port_counters:add_dropped(Counters, 7),
+    signal_port_counters:set_pending(Counters, 3),
+    {100, 50, 20, 3} = {signal_port_counters:sent(Counters), signal_port_counters:taken(Counters),
+                        signal_port_counters:answered(Counters),
+                        signal_port_counters:pending(Counters)},
+    {43, 73} = {signal_port_counters:waiting(Counters), signal_port_counters:in_flight(Counters)}.
+
+call_is_pending_until_its_reply(_) ->
+    Counters = signal_port_counters:new(),
+    {_, Calls} = signal_port_calls:take(arrived([1, 2, 3], Counters)),
+    {3, 0} = pending_and_answered(Counters),
+    {_, _, Replied} = signal_port_calls:reply(reply(0), Calls),
+    {2, 1} = pending_and_answered(Counters),
+    {_, _, _} = signal_port_calls:reply(reply(1), Replied),
+    {1, 2} = pending_and_answered(Counters).
+
+pending_and_answered(Counters) ->
+    {signal_port_counters:pending(Counters), signal_port_counters:answered(Counters)}.
+
+call_is_pending_until_it_is_dropped(_) ->
+    Counters = signal_port_counters:new(),
+    Past = signal_port_deadline:now_ms() - 1,
+    Calls = lists:foldl(fun(Deadline, Calls) -> add_with(Deadline, Counters, Calls) end,
+                        signal_port_calls:new(Counters), [Past, Past, infinity]),
+    3 = signal_port_counters:pending(Counters),
+    _ = signal_port_calls:drop_expired(Calls),
+    1 = signal_port_counters:pending(Counters).
+
 %% --- The end of a worker ---
 
 oldest_open_call_is_apart(_) ->
@@ -115,6 +154,15 @@ past_deadline_has_no_time_left(_) ->
     0 = signal_port_deadline:remaining(Past),
     true = signal_port_deadline:has_passed(signal_port_deadline:from_timeout(0)).
 
+%% The clock goes on between two looks at it.
+deadline_is_its_timeout_away(_) ->
+    Before = signal_port_deadline:now_ms(),
+    Deadline = signal_port_deadline:from_timeout(60_000),
+    Remaining = signal_port_deadline:remaining(Deadline),
+    Passed = signal_port_deadline:now_ms() - Before,
+    true = Deadline >= Before + 60_000 andalso Deadline =< Before + Passed + 60_000,
+    true = Remaining =< 60_000 andalso Remaining >= 60_000 - Passed.
+
 %% --- Internals ---
 
 %% So many calls that wait. The alias of each is its number.
@@ -128,7 +176,7 @@ add(Number, Calls) ->
     Request = signal_port_secret:hide(signal_port_codec:request(init, [])),
     signal_port_calls:add(Number, Number, infinity, Request, Calls).
 
-add(Number, Deadline, Counters, Calls) ->
+add_with(Deadline, Counters, Calls) ->
     Number = signal_port_counters:add_sent(Counters),
     Request = signal_port_secret:hide(signal_port_codec:request(init, [])),
     signal_port_calls:add(Number, Number, Deadline, Request, Calls).

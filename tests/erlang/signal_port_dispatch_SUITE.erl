@@ -20,13 +20,13 @@ groups() ->
                   restarting_pool_is_awaited_up_to_the_deadline]},
      {sizes, [request_of_max_frame_is_sent, request_of_one_byte_more_is_too_large]}].
 
-init_per_testcase(_, Config) ->
+init_per_suite(Config) ->
     ok = signal_port_stage:start_with("no_ready.py",
                                       [{pool_size, 1}, {start_without_worker, true},
                                        {start_timeout, ?PATIENT}, {max_frame, ?MAX_FRAME}]),
     Config.
 
-end_per_testcase(_, _) ->
+end_per_suite(_) ->
     signal_port_stage:stop().
 
 %% --- Attempts ---
@@ -99,7 +99,8 @@ restarting_pool_is_awaited_up_to_the_deadline(_) ->
         Call = signal_port_stage:async(fun() -> signal_port_dispatch:call(request(), 50) end),
         {error, timeout} = signal_port_stage:await(Call)
     after
-        ok = sys:resume(signal_port_sup)
+        ok = sys:resume(signal_port_sup),
+        signal_port_stage:until(fun signal_port:info/0)
     end.
 
 %% --- Sizes ---
