@@ -63,12 +63,13 @@ python(#{python := Version, executable := Path}) -> [", Python ", Version, " (",
 python(_) -> "".
 
 %% @doc A worker has ended or could not start. The sentence says why. The next one starts after the
-%% delay, in milliseconds.
+%% delay, in milliseconds. One that could not start again, for the same reason, is logged for
+%% debugging only.
 -spec worker_down(OsPid :: pos_integer() | undefined, Sentence :: string(),
                   Calls :: non_neg_integer(),
-                  {IsFailedStart :: boolean(), Delay :: non_neg_integer()}) -> ok.
-worker_down(OsPid, Sentence, Calls, {IsFailedStart, Delay}) ->
-    Level = case IsFailedStart of true -> error; false -> warning end,
+                  {ended | not_started | not_started_again, Delay :: non_neg_integer()}) -> ok.
+worker_down(OsPid, Sentence, Calls, {What, Delay}) ->
+    Level = case What of ended -> warning; not_started -> error; not_started_again -> debug end,
     ?LOG(Level, "signal_port: ~ts, after ~b calls; the next start is in ~b ms",
          [Sentence, Calls, Delay], ?DOMAIN),
     execute([signal_port, worker, down], #{system_time => erlang:system_time(), calls => Calls},

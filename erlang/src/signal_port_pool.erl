@@ -13,6 +13,7 @@
     slots :: #{Index :: pos_integer() => signal_port_slot:slot()},
     queue :: signal_port_queue:queue(),
     waiters = signal_port_waiters:new() :: signal_port_waiters:waiters(),
+    news = signal_port_news:new() :: signal_port_news:news(),
     is_unavailable = false :: boolean()  % every slot is given up, and this was logged
 }).
 
@@ -135,8 +136,11 @@ handle({start, Index}, #state{slots = Slots, config = Config} = State) ->
 handle(_, State) ->
     State.
 
-down(Pid, Reason, State) ->
-    Down = update(Pid, fun(Slot) -> start_later(signal_port_slot:down(Slot, Reason)) end, State),
+down(Pid, Reason, #state{news = News} = State) ->
+    Sentence = signal_port_reason:explain(Reason),
+    {IsNews, Heard} = signal_port_news:hear(Sentence, signal_port_deadline:now_ms(), News),
+    Restart = fun(Slot) -> start_later(signal_port_slot:down(Slot, Reason, IsNews)) end,
+    Down = update(Pid, Restart, State#state{news = Heard}),
     publish(Down),
     reject_if_unavailable(Down).
 

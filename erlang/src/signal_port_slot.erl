@@ -6,7 +6,7 @@
 %% not wait for the slot.
 -module(signal_port_slot).
 
--export([new/1, start/2, started/2, ready/2, down/2]).
+-export([new/1, start/2, started/2, ready/2, down/3]).
 -export([index/1, pid/1, worker/1, versions/1, info/1, is_idle/1, has_failed/1, is_given_up/1]).
 -export_type([slot/0, info/0]).
 
@@ -68,13 +68,19 @@ ready(#slot{os_pid = OsPid, score = Score} = Slot, Versions) ->
     Slot#slot{state = ready, versions = maps:remove(sandbox, Versions), sandbox = Sandbox,
               ready_at = signal_port_deadline:now_ms(), score = 0}.
 
-%% @doc The worker has ended. Returns the milliseconds to wait before the next start.
--spec down(slot(), Reason :: term()) -> {Delay :: non_neg_integer(), slot()}.
-down(#slot{os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason) ->
+%% @doc The worker has ended. Returns the milliseconds to wait before the next start. A failed start
+%% is logged only if its reason is news.
+-spec down(slot(), Reason :: term(), IsNews :: boolean()) -> {Delay :: non_neg_integer(), slot()}.
+down(#slot{os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason, IsNews) ->
     Answered = signal_port_counters:answered(Counters),
     Sentence = signal_port_reason:explain(Reason),
     {Score, Delay} = score_and_delay(Slot, signal_port_reason:is_transient(Reason)),
-    signal_port_event:worker_down(OsPid, Sentence, Answered, {Score > 0, Delay}),
+    What = case {Score > 0, IsNews} of
+        {false, _} -> ended;
+        {true, true} -> not_started;
+        {true, false} -> not_started_again
+    end,
+    signal_port_event:worker_down(OsPid, Sentence, Answered, {What, Delay}),
     {Delay, Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined,
                       score = Score, calls = Calls + Answered, last_reason = Sentence}}.
 

@@ -7,7 +7,7 @@ all() ->
 
 groups() ->
     [{log, [lost_worker_is_a_warning, start_is_logged, lost_worker_is_logged_once,
-            failed_call_is_not_logged, failed_start_is_an_error,
+            failed_call_is_not_logged, failed_start_is_an_error_once,
             unavailable_and_available_are_logged_once, workers_sentence_is_one_short_line,
             default_handler_shows_events, failed_start_is_one_line,
             wrong_option_is_one_line, log_of_none_leaves_the_default_handler_alone,
@@ -86,12 +86,12 @@ failed_call_is_not_logged(_) ->
     [true = string:find(Text, "the worker sent invalid protocol data, after 0 calls") =/= nomatch
      || Text <- Losses].
 
-failed_start_is_an_error(Config) ->
+failed_start_is_an_error_once(Config) ->
     ok = file:write_file(start_unfit(Config), <<"this Python lacks a wheel">>),
     lose_all(),
     [{warning, _} | Failures] = [One || {Level, _} = One <- logged(), Level =/= info],
     [{error, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 100 ms"},
-     {error, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 200 ms"}
+     {debug, "signal_port: this Python lacks a wheel, after 0 calls; the next start is in 200 ms"}
      | _] = Failures.
 
 unavailable_and_available_are_logged_once(Config) ->

@@ -31,7 +31,7 @@ end_per_testcase(_, Config) ->
 only_a_ready_worker_is_offered(_) ->
     Starting = start(signal_port_slot:new(1)),
     Ready = signal_port_slot:ready(Starting, #{}),
-    {_, Waiting} = signal_port_slot:down(Ready, killed),
+    {_, Waiting} = signal_port_slot:down(Ready, killed, true),
     [[], [], [_], [], []] = [signal_port_slot:worker(Slot)
                              || Slot <- [signal_port_slot:new(1), Starting, Ready, Waiting,
                                          start(Waiting)]].
@@ -56,12 +56,12 @@ ready_worker_ends_the_back_off(_) ->
     {_, Failed} = failed_starts(5, ?FAILURE),
     Ready = signal_port_slot:ready(start(Failed), #{}),
     false = signal_port_slot:has_failed(Ready),
-    {_, Waiting} = signal_port_slot:down(Ready, killed),
-    {100, _} = signal_port_slot:down(start(Waiting), ?FAILURE).
+    {_, Waiting} = signal_port_slot:down(Ready, killed, true),
+    {100, _} = signal_port_slot:down(start(Waiting), ?FAILURE, true).
 
 %% So many starts that fail. Returns the delay after each.
 failed_starts(Count, Reason) ->
-    lists:mapfoldl(fun(_, Slot) -> signal_port_slot:down(start(Slot), Reason) end,
+    lists:mapfoldl(fun(_, Slot) -> signal_port_slot:down(start(Slot), Reason, true) end,
                    signal_port_slot:new(1), lists:seq(1, Count)).
 
 %% --- Ends ---
@@ -72,7 +72,7 @@ worker_that_ends_idle_is_followed_later(_) ->
 %% The clock is read around a life: the machine can stop this process for a second.
 delay_after_a_short_life() ->
     Since = signal_port_deadline:now_ms(),
-    {Delay, _} = signal_port_slot:down(ready(), killed),
+    {Delay, _} = signal_port_slot:down(ready(), killed, true),
     case signal_port_deadline:now_ms() - Since < ?MIN_LIFE of
         true -> Delay;
         false -> delay_after_a_short_life()
@@ -82,7 +82,7 @@ worker_that_has_worked_is_followed_at_once(_) ->
     Ready = ready(),
     [{_, Counters}] = signal_port_slot:worker(Ready),
     signal_port_counters:add_taken(Counters, 1),
-    {0, _} = signal_port_slot:down(Ready, killed).
+    {0, _} = signal_port_slot:down(Ready, killed, true).
 
 %% --- Internals ---
 
