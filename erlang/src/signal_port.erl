@@ -87,15 +87,20 @@
     | {log, default_handler | none}
     | {sandbox, auto | required | off}
     | {max_memory, auto | infinity | pos_integer()}
-    | {pool_size, auto | pos_integer()}
+    | {pool_size, auto | non_neg_integer()}
     | {busy_wait, auto | non_neg_integer()}
     | {max_queue, infinity | pos_integer()}
     | {call_timeout, timeout()}
     | {stall_timeout, pos_integer()}
     | {start_timeout, pos_integer()}
-    | {max_frame, pos_integer()}.
+    | {max_frame, pos_integer()}
+    | {serve_nodes, boolean()}
+    | {serve_limit, pos_integer()}
+    | {use_nodes, never | fallback | overflow}
+    | {node_max_frame, pos_integer()}
+    | {distribution, encrypted | clear_text}.
 %% An option of the application. Timeouts are in milliseconds, `busy_wait' is in microseconds,
-%% `max_frame' and `max_memory' are in bytes.
+%% `max_frame', `node_max_frame' and `max_memory' are in bytes.
 
 %% --- Short names, and operations that the NIF lacks ---
 
@@ -371,8 +376,8 @@ check_response(Message, RequestId) ->
 %% versions with the path of its Python (`executable'), its sandbox, the calls answered, in flight,
 %% and `queued' (in flight, but not yet written to the OS process), the restarts, and why the last
 %% worker ended. `totals' has the sums, with the calls that wait for a worker among those `queued',
-%% and the calls that were `refused' as `overloaded'. Exits with `noproc' if the application is not
-%% running.
+%% and the calls that were `refused' as `overloaded'. `nodes' has the other nodes that serve calls,
+%% if the option `use_nodes' is on. Exits with `noproc' if the application is not running.
 -spec info() ->
     #{backend := port | nif,
       reason := string(),
@@ -383,7 +388,11 @@ check_response(Message, RequestId) ->
                     os_pid := pos_integer() | undefined, versions := #{atom() => binary()},
                     sandbox := seccomp | {none, Why :: binary()} | undefined,
                     calls := non_neg_integer(), in_flight := integer(), queued := integer(),
-                    restarts := non_neg_integer(), last_reason := string() | undefined}]}.
+                    restarts := non_neg_integer(), last_reason := string() | undefined}],
+      nodes := [#{node := node(), state := starting | ready | refused | gone,
+                  version := binary() | undefined, backend := port | nif | undefined,
+                  calls := non_neg_integer(), in_flight := integer(),
+                  last_reason := string() | undefined}]}.
 info() ->
     #{versions := Versions, workers := Workers, others := Others} = signal_port_pool:info(),
     {Backend, Reason} = signal_port_table:choice(),
@@ -391,7 +400,7 @@ info() ->
                                               || Counted <- [Others | Workers]])}
                              || Key <- [calls, in_flight, queued, refused, restarts]]),
     #{backend => Backend, reason => Reason, versions => Versions, totals => Totals,
-      workers => Workers}.
+      workers => Workers, nodes => signal_port_nodes:info()}.
 
 %% @doc Returns a child specification of the whole pool, for a supervisor of your own. Load the
 %% application then, but do not start it. The options replace the application's environment.

@@ -9,6 +9,7 @@
 -module(signal_port_calls).
 
 -export([new/1, add/5, expect/2, drop_expired/1, take/1, reply/2, oldest_and_others/1]).
+-export([next/1, answered/1]).
 -export_type([calls/0]).
 
 -define(WINDOW, 64).  % calls that the program gets before it replies
@@ -104,6 +105,23 @@ reply(Frame, #calls{open = Open, due = Due} = Calls) ->
         _ ->
             error
     end.
+
+%% @doc Returns the oldest waiting call. This and answered/1 are for a channel that keeps the open
+%% calls itself, because its answers come in any order.
+-spec next(calls()) -> {alias(), signal_port_deadline:deadline(), request(), calls()} | none.
+next(#calls{waiting = Waiting} = Calls) ->
+    case queue:out(Waiting) of
+        {{value, {Alias, Deadline, Request}}, Rest} ->
+            {Alias, Deadline, Request, Calls#calls{waiting = Rest}};
+        {empty, _} ->
+            none
+    end.
+
+%% @doc Counts an answer to a call that next/1 returned.
+-spec answered(calls()) -> calls().
+answered(#calls{counters = Counters} = Calls) ->
+    signal_port_counters:add_answered(Counters),
+    pending(-1, Calls).
 
 pending(Change, #calls{pending = Pending, counters = Counters} = Calls) ->
     signal_port_counters:set_pending(Counters, Pending + Change),

@@ -17,6 +17,8 @@
 %% @doc Calls `Module:Function()' in a child VM that is started with these arguments too.
 -spec run(module(), atom(), Args :: [string()], Milliseconds :: pos_integer()) -> outcome().
 run(Module, Function, MoreArgs, Milliseconds) ->
+    %% The outcome can have names of operations, and [safe] takes only atoms that this VM knows.
+    {module, _} = code:ensure_loaded(signal_port_codec),
     Args = arguments(Module, Function, MoreArgs),
     Erl = filename:join(bindir(), "erlexec"),
     outcome(signal_port_os_process:run(Erl, Args, environment(), Milliseconds)).

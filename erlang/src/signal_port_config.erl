@@ -14,13 +14,18 @@
     log := default_handler | none,
     sandbox := auto | required | off,
     max_memory := auto | infinity | pos_integer(),  % bytes of one worker
-    pool_size := pos_integer(),      % workers
+    pool_size := non_neg_integer(),  % workers
     busy_wait := non_neg_integer(),  % microseconds
     max_queue := infinity | pos_integer(),  % calls that wait in the VM
     call_timeout := timeout(),       % milliseconds, for all attempts of a call together
     stall_timeout := pos_integer(),  % milliseconds
     start_timeout := pos_integer(),  % milliseconds
-    max_frame := pos_integer()       % bytes
+    max_frame := pos_integer(),      % bytes
+    serve_nodes := boolean(),
+    serve_limit := pos_integer(),    % calls in flight of other nodes, for each worker
+    use_nodes := never | fallback | overflow,
+    node_max_frame := pos_integer(), % bytes of a call that another node gets
+    distribution := encrypted | clear_text
 }.
 
 -define(MAX_AUTO_POOL_SIZE, 8).      % each worker uses about 25 MiB
@@ -30,6 +35,7 @@
 -define(MIN_FRAME, 16 * 1024).       % bytes
 -define(MAX_FRAME, 16#7FFFFFFF).     % bytes; the most that a port accepts at once
 -define(MIN_MEMORY, 64 * 1024 * 1024). % bytes; a worker without a call uses about 27 MiB
+-define(MAX_SERVE_LIMIT, 4096).      % calls for each worker
 -define(MAX_SOCKET_PATH, 107).       % bytes; the system's limit
 
 %% At most one of these says what the workers are; the values are the defaults.
@@ -47,13 +53,18 @@ options() ->
      {log, default_handler, fun is_log/1, "default_handler or none"},
      {sandbox, auto, fun is_sandbox/1, "auto, required or off"},
      {max_memory, auto, fun is_max_memory/1, "auto, infinity or bytes, at least 67108864"},
-     {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 1 to 256"},
+     {pool_size, auto, fun is_pool_size/1, "auto or a number of workers from 0 to 256"},
      {busy_wait, auto, fun is_busy_wait/1, "auto or microseconds from 0 to 10000"},
      {max_queue, infinity, fun is_max_queue/1, "infinity or a number of calls, at least 1"},
      {call_timeout, 15_000, fun is_timeout/1, "milliseconds or infinity"},
      {stall_timeout, 5_000, fun is_milliseconds/1, "milliseconds"},
      {start_timeout, 15_000, fun is_milliseconds/1, "milliseconds"},
-     {max_frame, 128 * 1024 * 1024, fun is_max_frame/1, "bytes from 16384 to 2147483647"}].
+     {max_frame, 128 * 1024 * 1024, fun is_max_frame/1, "bytes from 16384 to 2147483647"},
+     {serve_nodes, false, fun is_boolean/1, "true or false"},
+     {serve_limit, 64, fun is_serve_limit/1, "a number of calls for each worker from 1 to 4096"},
+     {use_nodes, never, fun is_use_nodes/1, "never, fallback or overflow"},
+     {node_max_frame, 1024 * 1024, fun is_max_frame/1, "bytes from 16384 to 2147483647"},
+     {distribution, encrypted, fun is_distribution/1, "encrypted or clear_text"}].
 
 %% @doc Returns the configuration of these options, with the defaults of all others.
 -spec check([{atom(), term()}]) -> {ok, config()} | {error, Sentence :: string()}.
@@ -69,7 +80,7 @@ check([], [], Config) ->
             invalid("signal_port's options ~s and ~s exclude each other: remove one of them",
                     [One, Other]);
         _ ->
-            {ok, Config}
+            check_size(Config)
     end;
 check([Unknown | _], [], _Config) ->
     Name = case Unknown of {Key, _} -> Key; _ -> Unknown end,
@@ -85,6 +96,16 @@ check(Options, [{Name, Default, IsValid, InWords} | Rest], Config) ->
         malformed ->
             invalid("signal_port's option ~s must be given as {~s, Value}", [Name, Name])
     end.
+
+%% A node without workers needs others, and cannot be one of these others.
+check_size(#{pool_size := 0, use_nodes := never}) ->
+    invalid("signal_port's option pool_size is 0, and use_nodes is never: set use_nodes to "
+            "fallback, to let other nodes answer the calls, or raise pool_size", []);
+check_size(#{pool_size := 0, serve_nodes := true}) ->
+    invalid("signal_port's option serve_nodes is true, but pool_size is 0: raise pool_size, or "
+            "set serve_nodes to false", []);
+check_size(Config) ->
+    {ok, Config}.
 
 is_named(Name, Option) ->
     is_tuple(Option) andalso tuple_size(Option) > 0 andalso element(1, Option) =:= Name.
@@ -140,7 +161,7 @@ is_sandbox(Value) -> lists:member(Value, [auto, required, off]).
 is_max_memory(Value) ->
     lists:member(Value, [auto, infinity]) orelse is_integer(Value) andalso Value >= ?MIN_MEMORY.
 
-is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 1, ?MAX_POOL_SIZE).
+is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 0, ?MAX_POOL_SIZE).
 
 is_max_queue(Value) -> Value =:= infinity orelse is_integer(Value) andalso Value >= 1.
 
@@ -151,6 +172,12 @@ is_timeout(Value) -> Value =:= infinity orelse is_milliseconds(Value).
 is_milliseconds(Value) -> in_range(Value, 1, 16#FFFFFFFF).
 
 is_max_frame(Value) -> in_range(Value, ?MIN_FRAME, ?MAX_FRAME).
+
+is_serve_limit(Value) -> in_range(Value, 1, ?MAX_SERVE_LIMIT).
+
+is_use_nodes(Value) -> lists:member(Value, [never, fallback, overflow]).
+
+is_distribution(Value) -> lists:member(Value, [encrypted, clear_text]).
 
 in_range(Value, Low, High) -> is_integer(Value) andalso Low =< Value andalso Value =< High.
 

@@ -11,12 +11,22 @@
 %% This module knows nothing of frames, and nothing of workers that are not ready.
 -module(signal_port_dispatch).
 
--export([call/1, call/2]).
+-export([call/1, call/2, call_here/2, send_here/2]).
 
 -define(RETRY_BUDGET, 30).  % of a call, in units of its own
 -define(SUSPECT, 10).       % cost of a retry after the call was the oldest of its worker
 -define(BYSTANDER, 1).      % cost of a retry after another call was the oldest
 -define(RESTART, 10).       % milliseconds between two looks at a pool that restarts
+-define(REFUSED, 10).       % milliseconds to wait after all nodes refused a call
+
+-record(call, {
+    request :: signal_port_codec:request(),
+    deadline :: signal_port_deadline:deadline(),
+    budget = ?RETRY_BUDGET :: integer(),
+    dead = [] :: [pid()],     % workers that ended with this call
+    refused = [] :: [pid()],  % workers of other nodes that have no room for this call now
+    is_local = false :: boolean()
+}).
 
 %% @doc Returns the answer to a request, or the bridge's own error.
 -spec call(signal_port_codec:request()) -> term().
@@ -26,10 +36,18 @@ call(Request) ->
 %% @doc Like call/1, with a timeout in milliseconds for all attempts together.
 -spec call(signal_port_codec:request(), default | timeout()) -> term().
 call(Request, Timeout) ->
+    begin_call(#call{request = Request, deadline = infinity}, Timeout).
+
+%% @doc Like call/2, but only workers of this node get the call.
+-spec call_here(signal_port_codec:request(), timeout()) -> term().
+call_here(Request, Timeout) ->
+    begin_call(#call{request = Request, deadline = infinity, is_local = true}, Timeout).
+
+begin_call(#call{request = Request} = Call, Timeout) ->
     case signal_port_table:read() of
         {Workers, Default, MaxFrame, Queue} ->
             case refusal(Request, MaxFrame, Workers, Queue) of
-                none -> attempt(Request, deadline(Timeout, Default), ?RETRY_BUDGET, [], Workers);
+                none -> attempt(Call#call{deadline = deadline(Timeout, Default)}, Workers);
                 Why -> {error, Why}
             end;
         not_running ->
@@ -39,59 +57,73 @@ call(Request, Timeout) ->
 %% Only a new call is refused: a retry has waited already.
 refusal(Request, MaxFrame, Workers, Queue) ->
     case iolist_size(Request) + byte_size(signal_port_codec:tag(0)) =< MaxFrame of
-        true -> refusal(signal_port_queue:refuses(Queue, Workers));
+        true -> refusal(signal_port_queue:refuses(Queue, waited_for(Workers)));
         false -> too_large
     end.
 
 refusal(true) -> overloaded;
 refusal(false) -> none.
 
+%% Without a worker of this node, calls wait for other nodes.
+waited_for([]) -> signal_port_placement:elsewhere();
+waited_for(Workers) -> Workers.
+
 deadline(default, Default) -> signal_port_deadline:from_timeout(Default);
 deadline(Timeout, _Default) -> signal_port_deadline:from_timeout(Timeout).
 
-attempt(_Request, _Deadline, Budget, _Dead, _Workers) when Budget =< 0 ->
-    {error, unavailable};
-attempt(Request, Deadline, Budget, Dead, []) ->
-    case wait(Dead, Deadline) of
-        ok -> attempt(Request, Deadline, Budget, Dead, living(Dead));
-        Error -> Error
-    end;
-attempt(Request, Deadline, Budget, Dead, Workers) ->
-    {Pid, _} = Worker = least_busy(Workers),
-    case send(Worker, Request, Deadline) of
-        {ok, Answer} ->
-            Answer;
-        timeout ->
-            {error, timeout};
-        {ended, Cost} ->
-            NowDead = [Pid | Dead],
-            attempt(Request, Deadline, Budget - Cost, NowDead, living(NowDead))
+%% @doc Sends a request to a worker of this node and returns the alias at once. The calling process
+%% gets the reply, as signal_port_worker describes it.
+-spec send_here(signal_port_codec:request(), signal_port_deadline:deadline()) ->
+    Alias :: reference() | too_large | not_here.
+send_here(Request, Deadline) ->
+    case signal_port_table:read() of
+        {Workers, _, MaxFrame, Queue} ->
+            case {refusal(Request, MaxFrame, Workers, Queue),
+                  signal_port_placement:pick_here(Workers)} of
+                {too_large, _} -> too_large;
+                {none, {_, _} = Worker} -> start(Worker, Request, Deadline);
+                _ -> not_here
+            end;
+        not_running ->
+            not_here
     end.
 
+attempt(#call{budget = Budget}, _Local) when Budget =< 0 ->
+    {error, unavailable};
+attempt(Call, Local) ->
+    case pick(Call, Local) of
+        none -> wait(Call);
+        {Pid, _} = Worker -> attempted(send(Worker, Call), Pid, Call)
+    end.
+
+pick(#call{is_local = true}, Local) ->
+    signal_port_placement:pick_here(Local);
+pick(#call{request = Request, dead = Dead, refused = Refused}, Local) ->
+    signal_port_placement:pick(Local, Refused ++ Dead, Request).
+
+attempted({ok, Answer}, _Pid, _Call) ->
+    Answer;
+attempted(timeout, _Pid, _Call) ->
+    {error, timeout};
+attempted({ended, Cost}, Pid, #call{budget = Budget, dead = Dead} = Call) ->
+    retry(Call#call{budget = Budget - Cost, dead = [Pid | Dead]});
+attempted({lost, Cost}, _Pid, #call{budget = Budget} = Call) ->
+    retry(Call#call{budget = Budget - Cost});
+attempted(refused, Pid, #call{refused = Refused} = Call) ->
+    retry(Call#call{refused = [Pid | Refused]}).
+
 %% The pool might not know yet that a worker is dead.
-living(Dead) ->
-    [Worker || {Pid, _} = Worker <- signal_port_table:workers(), not lists:member(Pid, Dead)].
-
-least_busy([Only]) ->
-    Only;
-least_busy([{_, Counters} = First | Others]) ->
-    least_busy(Others, First, signal_port_counters:in_flight(Counters)).
-
-least_busy([{_, Counters} = Next | Others], Best, Fewest) ->
-    case signal_port_counters:in_flight(Counters) of
-        Fewer when Fewer < Fewest -> least_busy(Others, Next, Fewer);
-        _ -> least_busy(Others, Best, Fewest)
-    end;
-least_busy([], Best, _Fewest) ->
-    Best.
+retry(#call{dead = Dead} = Call) ->
+    Workers = signal_port_table:workers(),
+    attempt(Call, [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)]).
 
 %% The alias is made in the function that receives: the VM then skips all older messages.
-send({Pid, Counters}, Request, Deadline) ->
+send({Pid, Counters}, #call{request = Request, deadline = Deadline}) ->
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
     signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
     receive
-        {Alias, bystander} -> {ended, ?BYSTANDER};
-        {Alias, Bytes} -> answer(Pid, Bytes);
+        {Alias, Bytes} when is_binary(Bytes) -> answer(Pid, Bytes);
+        {Alias, Status} -> status(Status);
         {'DOWN', Alias, process, _, noproc} -> {ended, 0};  % the request never arrived
         {'DOWN', Alias, process, _, _} -> {ended, ?SUSPECT}
     after signal_port_deadline:remaining(Deadline) ->
@@ -99,6 +131,17 @@ send({Pid, Counters}, Request, Deadline) ->
         receive {Alias, _} -> ok after 0 -> ok end,
         timeout
     end.
+
+start({Pid, Counters}, Request, Deadline) ->
+    Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
+    signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
+    Alias.
+
+%% The last three are a node worker's: a worker of its node ended, or took no call.
+status(bystander) -> {ended, ?BYSTANDER};
+status({elsewhere, suspect}) -> {lost, ?SUSPECT};
+status({elsewhere, bystander}) -> {lost, ?BYSTANDER};
+status({elsewhere, not_here}) -> refused.
 
 answer(Pid, Bytes) ->
     case signal_port_codec:answer(Bytes) of
@@ -110,16 +153,28 @@ answer(Pid, Bytes) ->
     end.
 
 %% Callers wait for a pool that restarts, but not for a pool that was stopped.
-wait(Dead, Deadline) ->
-    case signal_port_pool:wait(Dead, signal_port_deadline:remaining(Deadline)) of
-        restarting -> wait_for_restart(Deadline, signal_port_table:read());
-        Answer -> Answer
+wait(#call{refused = [_ | _]} = Call) ->
+    timer:sleep(?REFUSED),
+    retry_in_time(Call#call{refused = []});
+wait(#call{dead = Dead, deadline = Deadline} = Call) ->
+    case signal_port_pool:wait(unfit(Call) ++ Dead, signal_port_deadline:remaining(Deadline)) of
+        ok -> retry(Call);
+        restarting -> wait_for_restart(Call, signal_port_table:read());
+        Error -> Error
     end.
 
-wait_for_restart(_Deadline, not_running) ->
+%% The pool does not know that other nodes are out of the question for this call.
+unfit(#call{is_local = true}) -> [Pid || {Pid, _} <- signal_port_placement:elsewhere()];
+unfit(#call{request = Request}) -> signal_port_placement:too_small(Request).
+
+wait_for_restart(_Call, not_running) ->
     {error, unavailable};
-wait_for_restart(Deadline, _Running) ->
+wait_for_restart(Call, _Running) ->
+    timer:sleep(?RESTART),
+    retry_in_time(Call).
+
+retry_in_time(#call{deadline = Deadline} = Call) ->
     case signal_port_deadline:has_passed(Deadline) of
         true -> {error, timeout};
-        false -> timer:sleep(?RESTART)
+        false -> retry(Call)
     end.

@@ -9,6 +9,7 @@
 
 -export([show_in_default_handler/1, filter/2, not_started/1]).
 -export([worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1, nif_not_used/1]).
+-export([node_up/2, node_down/3, node_refused/2, no_node/1]).
 -export([is_observed/0, observe/2]).
 
 -define(DOMAIN, #{domain => [signal_port]}).
@@ -98,6 +99,37 @@ overloaded(MaxQueue) ->
 nif_not_used(What) ->
     ?LOG_WARNING("signal_port: calls use the port, because ~ts; rebuild the NIF, or set "
                  "signal_port's option backend to port", [What], ?DOMAIN).
+
+%% --- Other nodes ---
+
+%% @doc Another node answers calls of this one.
+-spec node_up(node(), signal_port_node:welcome()) -> ok.
+node_up(Node, #{version := Version, backend := Backend}) ->
+    ?LOG_NOTICE("signal_port: node ~ts is used (signal_port ~ts, backend ~s)",
+                [Node, Version, Backend], ?DOMAIN),
+    execute([signal_port, node, up], #{system_time => erlang:system_time()}, #{node => Node}).
+
+%% @doc Another node is not used any more. The sentence says why.
+-spec node_down(node(), Sentence :: string(), Calls :: non_neg_integer()) -> ok.
+node_down(Node, Sentence, Calls) ->
+    ?LOG_WARNING("signal_port: node ~ts is not used: ~ts, after ~b calls; it is used again when it "
+                 "answers", [Node, Sentence, Calls], ?DOMAIN),
+    execute([signal_port, node, down], #{system_time => erlang:system_time(), calls => Calls},
+            #{node => Node, reason => Sentence}).
+
+%% @doc Another node does not fit this one.
+-spec node_refused(node(), Sentence :: string()) -> ok.
+node_refused(Node, Sentence) ->
+    ?LOG_ERROR("signal_port: node ~ts is not used: ~ts", [Node, Sentence], ?DOMAIN),
+    execute([signal_port, node, refused], #{system_time => erlang:system_time()},
+            #{node => Node, reason => Sentence}).
+
+%% @doc No other node has been ready for so many milliseconds.
+-spec no_node(Milliseconds :: pos_integer()) -> ok.
+no_node(Milliseconds) ->
+    ?LOG_ERROR("signal_port: no other node was ready for ~b ms, so no call waits for one: connect "
+               "this node to a node that has signal_port's option serve_nodes", [Milliseconds],
+               ?DOMAIN).
 
 %% --- Telemetry is no dependency, so each call looks for it ---
 

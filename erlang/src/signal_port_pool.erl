@@ -5,7 +5,7 @@
 -module(signal_port_pool).
 -behaviour(gen_server).
 
--export([start_link/1, wait/2, info/0]).
+-export([start_link/1, wait/2, nodes/1, info/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
 -record(state, {
@@ -14,8 +14,12 @@
     queue :: signal_port_queue:queue(),
     waiters = signal_port_waiters:new() :: signal_port_waiters:waiters(),
     news = signal_port_news:new() :: signal_port_news:news(),
+    nodes :: nodes(),
     is_unavailable = false :: boolean()  % every slot is given up, and this was logged
 }).
+
+%% Other nodes: one can be ready soon, or is; none has been ready for long; or none is used.
+-type nodes() :: hoped_for | given_up | unused.
 
 %% --- For callers ---
 
@@ -25,7 +29,7 @@ start_link(Config) ->
 
 %% @doc Waits until a worker is ready that is not among the dead. The timeout is in milliseconds.
 %% Returns `restarting' if the pool ends meanwhile. Only a call that knows no dead worker is new,
-%% and can be refused as `overloaded'.
+%% and can be refused as `overloaded'. The worker can be one that stands for another node.
 -spec wait(Dead :: [pid()], timeout()) ->
     ok | {error, timeout | unavailable | overloaded} | restarting.
 wait(Dead, Timeout) ->
@@ -41,6 +45,11 @@ wait(Dead, Timeout) ->
             restarting
     end.
 
+%% @doc Tells the pool that another node is ready, or that none has been ready for long.
+-spec nodes(ready | given_up) -> ok.
+nodes(What) ->
+    gen_server:cast(?MODULE, {nodes, What}).
+
 %% @doc Returns the versions of the Python side, what is known of each slot, and the calls that
 %% belong to no slot: those that wait for a worker, and those that were refused.
 -spec info() -> #{versions := #{atom() => binary()}, workers := [signal_port_slot:info()],
@@ -51,12 +60,15 @@ info() ->
 %% --- gen_server ---
 
 -spec init(signal_port_config:config()) -> {ok, #state{}} | ignore.
-init(#{pool_size := Size, start_without_worker := Optional} = Config) ->
+init(#{pool_size := Size, start_without_worker := Optional, use_nodes := UseNodes} = Config) ->
     process_flag(sensitive, true),
     Slots = maps:from_list([{Index, signal_port_slot:new(Index)} || Index <- lists:seq(1, Size)]),
-    State = #state{config = Config, slots = Slots, queue = signal_port_table:queue()},
+    Nodes = case UseNodes of never -> unused; _ -> hoped_for end,
+    State = #state{config = Config, slots = Slots, queue = signal_port_table:queue(),
+                   nodes = Nodes},
     publish(set_waiters(signal_port_waiters:new(), State)),
-    case {signal_port_table:choice(), Optional orelse signal_port_table:has_started()} of
+    IsOptional = Optional orelse Size =:= 0 orelse signal_port_table:has_started(),
+    case {signal_port_table:choice(), IsOptional} of
         {{nif, _}, _} -> {ok, State};         % workers start with the first call that needs one
         {_, true} -> {ok, start_all(State)};  % the application stays up in any case
         {_, false} -> first_start(start_all(State), [], Size)
@@ -106,6 +118,10 @@ handle_call(_, _From, State) ->
 -spec handle_cast(term(), #state{}) -> {noreply, #state{}}.
 handle_cast({forget, Caller}, #state{waiters = Waiters} = State) ->
     {noreply, set_waiters(signal_port_waiters:remove(Caller, Waiters), State)};
+handle_cast({nodes, ready}, State) ->
+    {noreply, reply_to_waiters(ok, log_available(State#state{nodes = hoped_for}))};
+handle_cast({nodes, given_up}, State) ->
+    {noreply, reject_if_unavailable(State#state{nodes = given_up})};
 handle_cast(_, State) ->
     {noreply, State}.
 
@@ -153,7 +169,9 @@ start_if_idle(#state{slots = #{1 := Slot}} = State) ->
     case signal_port_slot:is_idle(Slot) of
         true -> start_all(State);
         false -> State
-    end.
+    end;
+start_if_idle(State) ->  % a pool of size 0
+    State.
 
 start_all(#state{slots = Slots, config = Config} = State) ->
     State#state{slots = maps:map(fun(_, Slot) -> signal_port_slot:start(Slot, Config) end, Slots)}.
@@ -179,7 +197,7 @@ slots(#state{slots = Slots}) ->
 %% --- Callers that wait ---
 
 wait(Dead, From, State) ->
-    case [Pid || {Pid, _} <- workers(State)] -- Dead of
+    case [Pid || {Pid, _} <- workers(State) ++ signal_port_placement:elsewhere()] -- Dead of
         [_ | _] -> {reply, ok, State};
         [] -> wait_if_admitted(Dead, From, State)
     end.
@@ -200,9 +218,10 @@ set_waiters(Waiters, #state{queue = Queue} = State) ->
 reply_to_waiters(Answer, #state{waiters = Waiters} = State) ->
     set_waiters(signal_port_waiters:reply(Answer, Waiters), State).
 
-%% A single start can fail by accident. Once all slots have failed several times, no caller waits.
-reject_if_unavailable(#state{is_unavailable = WasUnavailable} = State) ->
-    case lists:all(fun signal_port_slot:is_given_up/1, slots(State)) of
+%% A single start can fail by accident. Once all slots have failed several times, and no other node
+%% is hoped for, no caller waits.
+reject_if_unavailable(#state{is_unavailable = WasUnavailable, nodes = Nodes} = State) ->
+    case Nodes =/= hoped_for andalso lists:all(fun signal_port_slot:is_given_up/1, slots(State)) of
         true ->
             WasUnavailable orelse signal_port_event:unavailable(),
             reply_to_waiters({error, unavailable}, State#state{is_unavailable = true});

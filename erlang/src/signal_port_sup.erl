@@ -16,9 +16,14 @@
 start_link(Options) ->
     signal_port_event:show_in_default_handler(proplists:get_value(log, Options) =/= none),
     case signal_port_config:check(Options) of
-        {ok, Config} -> start_backend(Config, signal_port_backend:choose(Config));
+        {ok, Config} -> start_checked(Config, signal_port_distribution:check(Config));
         {error, Sentence} -> {error, Sentence}
     end.
+
+start_checked(Config, ok) ->
+    start_backend(Config, signal_port_backend:choose(Config));
+start_checked(_Config, {error, Sentence}) ->
+    {error, Sentence}.
 
 start_backend(Config, {ok, Choice, Operations}) ->
     case start_link(signal_port_sup, {Config, Choice, Operations}) of
@@ -42,13 +47,14 @@ start_link(Name, Args) ->
 
 -spec init(upper() | workers) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init({Config, Choice, Operations}) ->
-    lists:foreach(fun await_end/1, [signal_port_pool, signal_port_worker_sup]),
+    lists:foreach(fun await_end/1, [signal_port_pool, signal_port_worker_sup,
+                                    signal_port_cluster_sup]),
     signal_port_table:new(Config, Choice, Operations),
     Flags = #{strategy => one_for_all, intensity => 5, period => 10},
     Workers = #{id => signal_port_worker_sup, type => supervisor,
                 start => {?MODULE, start_link, [signal_port_worker_sup, workers]}},
     Pool = #{id => signal_port_pool, start => {signal_port_pool, start_link, [Config]}},
-    {ok, {Flags, [Workers, Pool]}};
+    {ok, {Flags, [Workers, Pool | signal_port_cluster_sup:child_specs(Config)]}};
 init(workers) ->
     %% The pool decides when the next worker starts, so this supervisor restarts none.
     Worker = #{id => signal_port_worker, restart => temporary, shutdown => 5000,

@@ -4,21 +4,29 @@
 %% writes the ready workers. A caller never waits for the pool to read them.
 -module(signal_port_table).
 
--export([new/3, read/0, workers/0, queue/0, nif/1, choice/0, has_started/0, failure/0]).
--export([put_workers/1, put_started/0, put_failure/1]).
--export_type([worker/0]).
+-export([new/3, read/0, workers/0, nodes/0, queue/0, nif/1, choice/0, has_started/0, failure/0]).
+-export([put_workers/1, put_nodes/3, put_started/0, put_failure/1]).
+-export_type([worker/0, node_worker/0, nodes/0]).
 
 -type worker() :: {pid(), signal_port_counters:counters()}.
+-type node_worker() :: {pid(), signal_port_counters:counters(), Window :: pos_integer(), node()}.
+-type nodes() :: {fallback | overflow, MaxFrame :: pos_integer(), [node_worker()]} | none.
 
 %% @doc Makes the table. It belongs to the calling process.
 -spec new(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
-new(#{call_timeout := Timeout, max_frame := MaxFrame, max_queue := Max}, Choice, Operations) ->
+new(#{call_timeout := Timeout, max_queue := Max} = Config, Choice, Operations) ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
     Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
-    Call = {call, [], Timeout, MaxFrame, signal_port_queue:new(Max)},
+    Call = {call, [], Timeout, max_frame(Config), signal_port_queue:new(Max)},
     Rows = [Call, {choice, Choice}, {has_started, false} | Nif],
     true = ets:insert(?MODULE, Rows),
     ok.
+
+%% Without a worker of its own, this node can make no call that is too large for another one.
+max_frame(#{pool_size := 0, max_frame := MaxFrame, node_max_frame := OfNodes}) ->
+    min(MaxFrame, OfNodes);
+max_frame(#{max_frame := MaxFrame}) ->
+    MaxFrame.
 
 %% @doc Returns what a call needs: the ready workers, the default timeout in milliseconds, the
 %% largest frame in bytes and the queue. Returns `not_running' if there is no table.
@@ -38,6 +46,17 @@ workers() ->
     case read() of
         {Workers, _, _, _} -> Workers;
         not_running -> []
+    end.
+
+%% @doc Returns when other nodes are used, the largest request for them in bytes, and the workers
+%% that stand for them. Returns `none' if no other node is ready.
+-spec nodes() -> nodes().
+nodes() ->
+    try ets:lookup(?MODULE, nodes) of
+        [{nodes, When, MaxFrame, NodeWorkers}] -> {When, MaxFrame, NodeWorkers};
+        [] -> none
+    catch
+        error:badarg -> none
     end.
 
 %% @doc Returns the queue of the calls that wait.
@@ -77,6 +96,15 @@ failure() ->
 -spec put_workers([worker()]) -> ok.
 put_workers(Workers) ->
     true = ets:update_element(?MODULE, call, {2, Workers}),
+    ok.
+
+%% @doc Replaces the workers that stand for other nodes.
+-spec put_nodes(fallback | overflow, MaxFrame :: pos_integer(), [node_worker()]) -> ok.
+put_nodes(_When, _MaxFrame, []) ->
+    true = ets:delete(?MODULE, nodes),
+    ok;
+put_nodes(When, MaxFrame, NodeWorkers) ->
+    true = ets:insert(?MODULE, {nodes, When, MaxFrame, NodeWorkers}),
     ok.
 
 %% @doc Records that a worker has been ready.

@@ -22,7 +22,8 @@ groups() ->
              unloadable_nif_is_not_used, nif_without_a_function_is_not_used,
              nif_of_another_release_is_not_used, nif_without_a_module_is_not_used,
              port_is_used_without_nif, port_is_used_with_drop_in, missing_nif_is_not_logged,
-             healthy_nif_is_used, printing_nif_is_used, nif_without_app_file_is_used]},
+             healthy_nif_is_used, healthy_nif_is_used_by_a_vm_that_has_loaded_little,
+             printing_nif_is_used, nif_without_app_file_is_used]},
      {probe, [probed_nif_is_used, null_terminated_nif_is_explained]},
      {nif, [healthy_nif_answers, healthy_nif_starts_no_worker, healthy_nif_is_not_logged,
             worker_handles_what_the_nif_lacks, worker_handles_static_sessions,
@@ -299,6 +300,16 @@ healthy_nif_is_used(Config) ->
     _ = signal_port_nifs:healthy(Config),
     ok = start([]),
     #{backend := nif, reason := "the NIF passed its test in a child VM"} = signal_port:info().
+
+%% Such a VM does not know the names of the operations yet.
+healthy_nif_is_used_by_a_vm_that_has_loaded_little(Config) ->
+    Folder = signal_port_nifs:healthy(Config),
+    Args = ["-pa", Folder | signal_port_stage:paths(?MODULE)],
+    {ok, Vm, _} = peer:start_link(#{connection => standard_io, args => Args}),
+    {ok, {nif, _}, [_ | _]} = peer:call(Vm, signal_port_backend, choose,
+                                        [#{backend => probe, start_timeout => ?CHILD_TIMEOUT}],
+                                        2 * ?CHILD_TIMEOUT),
+    peer:stop(Vm).
 
 printing_nif_is_used(Config) ->
     Folder = signal_port_nifs:healthy(Config),

@@ -13,7 +13,11 @@ groups() ->
                 wrong_pool_size_is_refused, wrong_busy_wait_is_refused,
                 wrong_max_queue_is_refused, wrong_call_timeout_is_refused,
                 wrong_stall_timeout_is_refused, wrong_start_timeout_is_refused,
-                wrong_max_frame_is_refused, unknown_option_is_refused,
+                wrong_max_frame_is_refused, wrong_serve_nodes_is_refused,
+                wrong_serve_limit_is_refused, wrong_use_nodes_is_refused,
+                wrong_node_max_frame_is_refused, wrong_distribution_is_refused,
+                no_worker_and_no_node_is_refused, server_without_worker_is_refused,
+                unknown_option_is_refused,
                 unknown_option_lists_the_options, option_without_value_is_refused,
                 other_terms_are_refused, empty_tuple_is_refused, bare_atom_is_refused,
                 sentence_is_one_line]}].
@@ -23,9 +27,11 @@ no_options_are_the_defaults(_) ->
            start_without_worker := false, log := default_handler, sandbox := auto,
            max_memory := auto, pool_size := _, busy_wait := _, max_queue := infinity,
            call_timeout := 15000,
-           stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728} = Config} =
+           stall_timeout := 5000, start_timeout := 15000, max_frame := 134217728,
+           serve_nodes := false, serve_limit := 64, use_nodes := never,
+           node_max_frame := 1048576, distribution := encrypted} = Config} =
         signal_port_config:check([]),
-    15 = map_size(Config).
+    20 = map_size(Config).
 
 pool_size_follows_the_schedulers(_) ->
     {ok, #{pool_size := Size}} = signal_port_config:check([{pool_size, auto}]),
@@ -52,7 +58,10 @@ valid_values_are_accepted(_) ->
                            {max_queue, [1, 100_000, infinity]},
                            {call_timeout, [1, 60000, infinity]},
                            {stall_timeout, [1, 4294967295]}, {start_timeout, [1, 4294967295]},
-                           {max_frame, [16384, 2147483647]}],
+                           {max_frame, [16384, 2147483647]}, {serve_nodes, [true, false]},
+                           {serve_limit, [1, 4096]}, {use_nodes, [never, fallback, overflow]},
+                           {node_max_frame, [16384, 2147483647]},
+                           {distribution, [encrypted, clear_text]}],
         Value <- Values].
 
 binary_path_is_accepted(_) ->
@@ -70,8 +79,8 @@ wrong_log_is_refused(_) ->
     refused(log, "default_handler or none", [default, true, undefined, "none"]).
 
 wrong_pool_size_is_refused(_) ->
-    refused(pool_size, "auto or a number of workers from 1 to 256",
-            [0, -1, 257, 2.0, "2", infinity]).
+    refused(pool_size, "auto or a number of workers from 0 to 256",
+            [-1, 257, 2.0, "2", infinity]).
 
 wrong_busy_wait_is_refused(_) ->
     refused(busy_wait, "auto or microseconds from 0 to 10000",
@@ -92,6 +101,31 @@ wrong_start_timeout_is_refused(_) ->
 wrong_max_frame_is_refused(_) ->
     refused(max_frame, "bytes from 16384 to 2147483647", [0, 16383, 2147483648, 1.0e6, infinity]).
 
+wrong_serve_nodes_is_refused(_) ->
+    refused(serve_nodes, "true or false", [yes, 1, "true"]).
+
+wrong_serve_limit_is_refused(_) ->
+    refused(serve_limit, "a number of calls for each worker from 1 to 4096",
+            [0, -1, 4097, 2.0, infinity]).
+
+wrong_use_nodes_is_refused(_) ->
+    refused(use_nodes, "never, fallback or overflow", [true, always, "fallback", [node()]]).
+
+wrong_node_max_frame_is_refused(_) ->
+    refused(node_max_frame, "bytes from 16384 to 2147483647", [0, 16383, 2147483648, infinity]).
+
+wrong_distribution_is_refused(_) ->
+    refused(distribution, "encrypted or clear_text", [tls, clear, true]).
+
+no_worker_and_no_node_is_refused(_) ->
+    {error, "signal_port's option pool_size is 0, and use_nodes is never: " ++ _} =
+        signal_port_config:check([{pool_size, 0}]),
+    {ok, #{pool_size := 0}} = signal_port_config:check([{pool_size, 0}, {use_nodes, fallback}]).
+
+server_without_worker_is_refused(_) ->
+    {error, "signal_port's option serve_nodes is true, but pool_size is 0: " ++ _} =
+        signal_port_config:check([{pool_size, 0}, {use_nodes, fallback}, {serve_nodes, true}]).
+
 unknown_option_is_refused(_) ->
     [begin
          {error, Sentence} = signal_port_config:check([{pool_size, 1}, {Name, 1}]),
@@ -102,7 +136,8 @@ unknown_option_is_refused(_) ->
 unknown_option_lists_the_options(_) ->
     {error, "signal_port has no option size; its options are backend, python, command, socket, "
             "start_without_worker, log, sandbox, max_memory, pool_size, busy_wait, max_queue, "
-            "call_timeout, stall_timeout, start_timeout, max_frame"} =
+            "call_timeout, stall_timeout, start_timeout, max_frame, serve_nodes, serve_limit, "
+            "use_nodes, node_max_frame, distribution"} =
         signal_port_config:check([{size, 2}]).
 
 option_without_value_is_refused(_) ->

@@ -148,10 +148,10 @@ fail() ->
 wrong_option_is_one_line(_) ->
     ["=ERROR REPORT==== " ++ _, Line] = printed_by(mistype),
     Line = "signal_port did not start: signal_port's option pool_size must be auto or a number of "
-           "workers from 1 to 256, but is 0".
+           "workers from 0 to 256, but is -1".
 
 mistype() ->
-    {error, _} = signal_port_stage:start([{pool_size, 0}]),
+    {error, _} = signal_port_stage:start([{pool_size, -1}]),
     init:stop().
 
 log_of_none_leaves_the_default_handler_alone(_) ->

@@ -10,6 +10,7 @@
 %% Modules that call a module known at run time only, each with its reason.
 -define(DYNAMIC_CALLS,
         [{signal_port, "calls the NIF that the backend chose"},
+         {signal_port_carrier, "calls that NIF for another node"},
          {signal_port_channel, "calls the module of the channel's kind"},
          {signal_port_child_vm, "calls the function that the parent VM named"},
          {signal_port_probe, "calls the NIFs that it tests, in a child VM only"}]).
