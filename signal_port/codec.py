@@ -147,7 +147,7 @@ def _to_etf(term: Term) -> Term:
         return erlang.OtpErlangBinary(term)
     if kind is ExtType:
         return _to_etf_atom(term)
-    if kind is tuple:
+    if isinstance(term, tuple):  # also a NamedTuple, as functions return it
         return tuple([_to_etf(element) for element in term])
     if kind is list:
         return [_to_etf(element) for element in term]

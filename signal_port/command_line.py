@@ -54,11 +54,12 @@ def main(arguments):
     if name in ("--help", "-h"):
         print(_overview())
         return OK
-    if name == "--version":
+    if name == "--version" or (name in COMMANDS and arguments[1:] == ["--version"]):
         print("signal-port " + __version__)
         return OK
     if name not in COMMANDS:
-        return fail("there is no command '%s': 'signal-port --help' lists them" % name, USAGE)
+        what = "there is no command '%s'" % name if name else "no command is given"
+        return fail("%s: 'signal-port --help' lists them" % what, USAGE)
     command = COMMANDS[name]
     reason = command.needs and command.needs()
     if reason:
@@ -72,5 +73,6 @@ def _overview():
     return (
         "usage: signal-port COMMAND [ARGUMENTS]\n"
         "       signal-port --help | --version\n\n"
-        "%s\n\n'signal-port COMMAND --help' describes the arguments of a command." % rows
+        "%s\n\n'signal-port COMMAND --help' describes the arguments of a command; "
+        "'signal-port version'\nprints the versions of what it runs on." % rows
     )

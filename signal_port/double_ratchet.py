@@ -5,24 +5,43 @@ choices: one message skips at most 32 message keys, a session stores at most 96.
 leaves the given session as it was. The layouts are in `session` and `messages`.
 """
 
-from enum import Enum
+from enum import Enum, IntEnum
 
 from signal_port import ed25519, messages, primitives, ratchet_keys, session
+from signal_port.arguments import checked
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_SKIP
 from signal_port.messages import Header, PreKeyInfo
 from signal_port.primitives import BLOCK_SIZE, KEY_SIZE, SECRET_KEY_SIZE, bytes_eq
 from signal_port.ratchet_keys import ENCRYPTED_HEADER_SIZE, MAC_SIZE
+from signal_port.results import Decrypted, Encrypted
 from signal_port.x3dh import SHARED_SECRET_SIZE, identity_for_dh
 
-__all__ = ["PreKeyInfo", "decrypt", "encrypt", "encrypt_pre_key", "init"]
+__all__ = [
+    "Decrypted",
+    "Encrypted",
+    "PreKeyInfo",
+    "Role",
+    "decrypt",
+    "encrypt",
+    "encrypt_pre_key",
+    "init",
+]
 
 _VERSION = bytes([messages.VERSION])
 _NO_KEY = bytes(KEY_SIZE)
 
 
+class Role(IntEnum):
+    """Our side of the key agreement. `init` takes these numbers, the NIF's, in their place."""
+
+    RESPONDER = 0  # must receive first
+    INITIATOR = 1  # can send at once
+
+
+@checked
 def init(
-    shared_secret: bytes, local_identity: bytes, remote_identity: bytes, secret: bytes, role: int
+    shared_secret: bytes, local_identity: bytes, remote_identity: bytes, secret: bytes, role: Role
 ) -> bytes:
     """Return the first session after a key agreement, 7740 bytes (Ratchet Init Alice HE, Bob HE).
 
@@ -31,7 +50,7 @@ def init(
         local_identity: our Ed25519 identity, 32 bytes.
         remote_identity: the other side's, 32 bytes.
         secret: the responder's identity secret, 64 bytes, its first ratchet key; else ignored.
-        role: 0 for the responder, who must receive first; else the initiator, who can send at once.
+        role: which of both we are.
 
     Raises:
         SignalError: `invalid_shared_secret_size`, `invalid_identity_pub_size`,
@@ -65,7 +84,8 @@ def init(
     return session.seal(state)
 
 
-def encrypt(blob: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
+@checked
+def encrypt(blob: bytes, plaintext: bytes) -> Encrypted:
     """Return the message to send and the session after it (RatchetEncryptHE).
 
     Args:
@@ -79,7 +99,8 @@ def encrypt(blob: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
     return _encrypt(_open_to_send(blob), plaintext)
 
 
-def encrypt_pre_key(blob: bytes, plaintext: bytes, info: PreKeyInfo) -> tuple[bytes, bytes]:
+@checked
+def encrypt_pre_key(blob: bytes, plaintext: bytes, info: PreKeyInfo) -> Encrypted:
     """Return a PreKeySignalMessage and the session after it: for an initiator without a reply yet.
 
     The responder reads the message with `messages.decode_pre_key_message`.
@@ -95,10 +116,11 @@ def encrypt_pre_key(blob: bytes, plaintext: bytes, info: PreKeyInfo) -> tuple[by
     state = _open_to_send(blob)
     identity = bytes(state[session.LOCAL_SIGNING_IDENTITY])
     wire, sealed = _encrypt(state, plaintext)
-    return messages.encode_pre_key_message(info, identity, wire), sealed
+    return Encrypted(messages.encode_pre_key_message(info, identity, wire), sealed)
 
 
-def decrypt(blob: bytes, wire: bytes) -> tuple[bytes, bytes]:
+@checked
+def decrypt(blob: bytes, wire: bytes) -> Decrypted:
     """Return the plaintext of a message and the session after it (RatchetDecryptHE).
 
     Args:
@@ -129,7 +151,7 @@ def decrypt(blob: bytes, wire: bytes) -> tuple[bytes, bytes]:
     plaintext = primitives.aes_cbc_decrypt(cipher_key, iv, body)
     if plaintext is None:
         raise SignalError("decryption_failed")
-    return plaintext, session.seal(state)
+    return Decrypted(plaintext, session.seal(state))
 
 
 # --- Internals: sending ---
@@ -142,7 +164,7 @@ def _open_to_send(blob: bytes) -> bytearray:
     return state
 
 
-def _encrypt(state: bytearray, plaintext: bytes) -> tuple[bytes, bytes]:
+def _encrypt(state: bytearray, plaintext: bytes) -> Encrypted:
     message_key, chain_key = ratchet_keys.chain_step(state[session.SENDING_CHAIN_KEY])
     cipher_key, mac_key, iv = ratchet_keys.message_keys(message_key)
     number = session.number(state, session.SENDING_NUMBER)
@@ -157,7 +179,7 @@ def _encrypt(state: bytearray, plaintext: bytes) -> tuple[bytes, bytes]:
     mac = ratchet_keys.message_mac(mac_key, sender, receiver, message)
     state[session.SENDING_CHAIN_KEY] = chain_key
     session.set_number(state, session.SENDING_NUMBER, number + 1)
-    return message + mac, session.seal(state)
+    return Encrypted(message + mac, session.seal(state))
 
 
 def _start_sending_chain(state: bytearray, remote_ratchet_key: bytes, error: str) -> None:

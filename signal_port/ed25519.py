@@ -6,6 +6,7 @@ Wrong sizes are refused with the NIF's atoms. What is signed or computed is libs
 from functools import lru_cache
 
 from signal_port import primitives
+from signal_port.arguments import checked
 from signal_port.edwards25519 import REFUSED_PUBLIC_KEYS, L, to_montgomery
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_CACHED_IDENTITIES
@@ -17,6 +18,7 @@ from signal_port.primitives import KEY_SIZE, SECRET_KEY_SIZE, SIGNATURE_SIZE
 _SUBGROUP_CHECK = primitives.x25519_private_key((5 * L - 1).to_bytes(32, "little"))
 
 
+@checked
 def sign_data(secret: bytes, message: bytes) -> bytes:
     """Return the signature of the message, 64 bytes.
 
@@ -29,6 +31,7 @@ def sign_data(secret: bytes, message: bytes) -> bytes:
     return primitives.ed25519_sign(secret, message, "signing_failed")
 
 
+@checked
 def verify_signature(public: bytes, message: bytes, signature: bytes) -> bool:
     """Return whether the signature is the key's, by libsodium's rules.
 
@@ -42,6 +45,7 @@ def verify_signature(public: bytes, message: bytes, signature: bytes) -> bool:
     return primitives.ed25519_verify(public, message, signature)
 
 
+@checked
 def ed25519_sk_to_curve25519(secret: bytes) -> bytes:
     """Return the X25519 private key of an Ed25519 secret key (64): 32 bytes, clamped.
 
@@ -58,6 +62,7 @@ def ed25519_sk_to_curve25519(secret: bytes) -> bytes:
     return bytes(scalar)
 
 
+@checked
 def ed25519_pk_to_curve25519(public: bytes) -> bytes:
     """Return the X25519 public key of an Ed25519 public key, 32 bytes each.
 

@@ -1,4 +1,7 @@
-"""The errors that end a call, or the start of a worker."""
+"""The errors that end a call, or the start of a worker.
+
+An old Python must be able to read this file: it has no annotations.
+"""
 
 
 class SignalError(Exception):
@@ -10,7 +13,10 @@ class SignalError(Exception):
         atom: the name, for example `"bad_mac"`.
     """
 
-    def __init__(self, atom: str) -> None:
+    __module__ = "signal_port"  # where programs import it from, and what a traceback says
+
+    def __init__(self, atom):
+        # type: (str) -> None
         super().__init__(atom)
         self.atom = atom
 

@@ -9,6 +9,7 @@ numbers, with minimal varints.
 from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
+from signal_port.arguments import checked
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE
 
@@ -104,6 +105,7 @@ def encode_pre_key_message(info: PreKeyInfo, identity_key: bytes, message: bytes
     )
 
 
+@checked
 def decode_pre_key_message(wire: bytes) -> PreKeyMessage:
     """Return the fields of a PreKeySignalMessage; the message in it can be empty.
 

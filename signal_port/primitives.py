@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512, Hash
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from signal_port.arguments import checked
 from signal_port.edwards25519 import REFUSED_PUBLIC_KEYS, SMALL_ORDER
 from signal_port.errors import SignalError
 from signal_port.limits import MAX_HKDF_LENGTH
+from signal_port.results import KeyPair, Sealed
 
 KEY_SIZE = 32  # X25519 both halves, Ed25519 public key and seed, symmetric keys, shared secrets
 SECRET_KEY_SIZE = 64  # Ed25519 as libsodium stores it: seed, then public key
@@ -45,6 +47,7 @@ def versions() -> dict[str, str]:
 # --- Hashes, MAC, key derivation ---
 
 
+@checked
 def sha256(data: bytes) -> bytes:
     """Return SHA-256 of the data, 32 bytes (FIPS 180-4)."""
     digest = Hash(_SHA256)
@@ -52,6 +55,7 @@ def sha256(data: bytes) -> bytes:
     return digest.finalize()
 
 
+@checked
 def sha512(data: bytes) -> bytes:
     """Return SHA-512 of the data, 64 bytes (FIPS 180-4)."""
     digest = Hash(SHA512())
@@ -59,11 +63,13 @@ def sha512(data: bytes) -> bytes:
     return digest.finalize()
 
 
+@checked
 def blake2b_256(data: bytes) -> bytes:
     """Return BLAKE2b of the data, 32 bytes (RFC 7693): libsodium's `crypto_generichash`."""
     return blake2b(data, digest_size=32).digest()
 
 
+@checked
 def hmac_sha256(key: bytes, data: bytes) -> bytes:
     """Return HMAC-SHA-256, 32 bytes (RFC 2104); the key has any length, 0 included."""
     mac = HMAC(key, _SHA256)
@@ -80,6 +86,7 @@ def hmac_sha256_pair(key: bytes, first: bytes, second: bytes) -> tuple[bytes, by
     return mac.finalize(), other.finalize()
 
 
+@checked
 def hkdf_sha256(ikm: bytes, salt: bytes, info: bytes, length: int) -> bytes:
     """Return `length` bytes of HKDF-SHA-256 (RFC 5869); an empty salt means 32 zero bytes.
 
@@ -118,6 +125,7 @@ def x25519_exchange(key: X25519PrivateKey, public: bytes, error: str) -> bytes:
         raise SignalError(error) from None
 
 
+@checked
 def x25519(private: bytes, public: bytes) -> bytes:
     """Return the raw shared secret of two keys, 32 bytes each.
 
@@ -135,20 +143,20 @@ def generate_x25519() -> tuple[bytes, X25519PrivateKey]:
     return private, x25519_private_key(private)
 
 
-def generate_curve25519_keypair() -> tuple[bytes, bytes]:
+def generate_curve25519_keypair() -> KeyPair:
     """Return a fresh X25519 pair: public key, private key, 32 bytes each."""
     private, key = generate_x25519()
-    return x25519_public_bytes(key), private
+    return KeyPair(x25519_public_bytes(key), private)
 
 
 # --- Ed25519 (RFC 8032) ---
 
 
-def generate_ed25519_keypair() -> tuple[bytes, bytes]:
+def generate_ed25519_keypair() -> KeyPair:
     """Return a fresh Ed25519 pair: public key (32), secret key (64: seed, then public key)."""
     seed = random_bytes(KEY_SIZE)
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
-    return public, seed + public
+    return KeyPair(public, seed + public)
 
 
 def ed25519_sign(secret: bytes, message: bytes, error: str) -> bytes:
@@ -179,9 +187,8 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
 # --- Ciphers ---
 
 
-def aes_gcm_encrypt(
-    key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int
-) -> tuple[bytes, bytes]:
+@checked
+def aes_gcm_encrypt(key: bytes, iv: bytes, plaintext: bytes, aad: bytes, tag_size: int) -> Sealed:
     """Return the ciphertext and the tag, 16 bytes, of AES-256-GCM (NIST SP 800-38D).
 
     Raises:
@@ -190,9 +197,10 @@ def aes_gcm_encrypt(
     if len(key) != KEY_SIZE or len(iv) != NONCE_SIZE or tag_size != TAG_SIZE:
         raise SignalError("invalid_parameters")
     sealed = AESGCM(key).encrypt(iv, plaintext, aad)
-    return sealed[:-TAG_SIZE], sealed[-TAG_SIZE:]
+    return Sealed(sealed[:-TAG_SIZE], sealed[-TAG_SIZE:])
 
 
+@checked
 def aes_gcm_decrypt(
     key: bytes, iv: bytes, ciphertext: bytes, aad: bytes, tag: bytes, length: int
 ) -> bytes:

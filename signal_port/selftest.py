@@ -15,6 +15,7 @@ from msgpack import packb, unpackb
 
 from signal_port import double_ratchet, primitives, static_session, x3dh
 from signal_port.codec import atom
+from signal_port.double_ratchet import Role
 from signal_port.errors import ProtocolError
 from signal_port.exit_status import CRASHED, OK
 from signal_port.frame import Unpacker, header
@@ -61,8 +62,8 @@ def _agree() -> tuple[bytes, bytes]:
     ):
         raise ArithmeticError  # they did not agree on the same secret
     return (
-        double_ratchet.init(shared, alice_identity, bob_identity, alice_secret, 1),
-        double_ratchet.init(shared, bob_identity, alice_identity, bob_secret, 0),
+        double_ratchet.init(shared, alice_identity, bob_identity, alice_secret, Role.INITIATOR),
+        double_ratchet.init(shared, bob_identity, alice_identity, bob_secret, Role.RESPONDER),
     )
 
 

@@ -6,12 +6,14 @@ the old ones and the coming ones.
 """
 
 from signal_port import primitives
+from signal_port.arguments import checked
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE, NONCE_SIZE, TAG_SIZE, random_bytes
 
 SIZE = 64  # bytes of a session
 
 
+@checked
 def create_session(private: bytes, public: bytes) -> bytes:
     """Return the session of two X25519 keys, 64 bytes.
 
@@ -21,6 +23,7 @@ def create_session(private: bytes, public: bytes) -> bytes:
     return primitives.blake2b_256(primitives.x25519(private, public)) + random_bytes(32)
 
 
+@checked
 def encrypt_message(session: bytes, plaintext: bytes) -> bytes:
     """Return the message, 28 bytes longer than the plaintext.
 
@@ -31,6 +34,7 @@ def encrypt_message(session: bytes, plaintext: bytes) -> bytes:
     return nonce + primitives.chacha20_poly1305_encrypt(_key(session), nonce, plaintext)
 
 
+@checked
 def decrypt_message(session: bytes, message: bytes) -> bytes:
     """Return the plaintext.
 

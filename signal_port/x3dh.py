@@ -7,13 +7,18 @@ have 32 bytes.
 """
 
 from signal_port import ed25519, primitives
+from signal_port.arguments import checked
 from signal_port.errors import SignalError
 from signal_port.primitives import KEY_SIZE, SECRET_KEY_SIZE, SIGNATURE_SIZE, x25519_exchange
+from signal_port.results import Agreement, PreKey, SignedPreKey
 
 __all__ = [
     "BUNDLE_SIZE",
     "BUNDLE_WITH_ONE_TIME_PRE_KEY_SIZE",
     "SHARED_SECRET_SIZE",
+    "Agreement",
+    "PreKey",
+    "SignedPreKey",
     "generate_pre_key",
     "generate_signed_pre_key",
     "identity_for_dh",
@@ -29,13 +34,15 @@ _INFO = b"X3DH-Signal"
 _F = b"\xff" * 32  # X3DH 2.2: no encoded point of the curve begins like this
 
 
-def generate_pre_key(key_id: int) -> tuple[int, bytes, bytes]:
+@checked
+def generate_pre_key(key_id: int) -> PreKey:
     """Return a fresh one-time pre-key (X3DH 2.4): the given id, public key, private key."""
     public, private = primitives.generate_curve25519_keypair()
-    return key_id, public, private
+    return PreKey(key_id, public, private)
 
 
-def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, bytes, bytes, bytes]:
+@checked
+def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> SignedPreKey:
     """Return a fresh signed pre-key (X3DH 2.4): the given id, public key, private key, signature.
 
     Args:
@@ -50,10 +57,11 @@ def generate_signed_pre_key(identity_secret: bytes, key_id: int) -> tuple[int, b
         raise SignalError("invalid_identity_key_size")
     public, private = primitives.generate_curve25519_keypair()
     signature = primitives.ed25519_sign(identity_secret, public, "signature_failed")
-    return key_id, public, private, signature
+    return SignedPreKey(key_id, public, private, signature)
 
 
-def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:
+@checked
+def initiate(identity_secret: bytes, bundle: bytes) -> Agreement:
     """Agree on a secret with the owner of a bundle, who can be offline (X3DH 3.3).
 
     Args:
@@ -86,13 +94,14 @@ def initiate(identity_secret: bytes, bundle: bytes) -> tuple[bytes, bytes]:
     )
     if one_time_pre_key := bundle[BUNDLE_SIZE:]:
         secret += x25519_exchange(ephemeral, one_time_pre_key, "dh4_calculation_failed")
-    return _derive(secret), primitives.x25519_public_bytes(ephemeral)
+    return Agreement(_derive(secret), primitives.x25519_public_bytes(ephemeral))
 
 
+@checked
 def respond(
     identity_secret: bytes,
     signed_pre_key: bytes,
-    one_time_pre_key: bytes,
+    one_time_pre_key: bytes | None,
     remote_identity: bytes,
     remote_ephemeral: bytes,
 ) -> bytes:
@@ -101,7 +110,8 @@ def respond(
     Args:
         identity_secret: our identity, 64 bytes.
         signed_pre_key: the private key of the bundle's signed pre-key.
-        one_time_pre_key: the private key of the bundle's one-time pre-key; empty if it had none.
+        one_time_pre_key: the private key of the bundle's one-time pre-key; None or no bytes if
+            it had none.
         remote_identity: the initiator's identity.
         remote_ephemeral: the initiator's ephemeral public key.
 
@@ -115,7 +125,7 @@ def respond(
         raise SignalError("invalid_identity_priv_size")
     if len(signed_pre_key) != KEY_SIZE:
         raise SignalError("invalid_signed_pre_key_priv_size")
-    if len(one_time_pre_key) not in (0, KEY_SIZE):
+    if one_time_pre_key and len(one_time_pre_key) != KEY_SIZE:
         raise SignalError("invalid_one_time_pre_key_priv_size")
     if len(remote_identity) != KEY_SIZE:
         raise SignalError("invalid_remote_identity_pub_size")
@@ -135,6 +145,7 @@ def respond(
     return _derive(secret)
 
 
+@checked
 def identity_for_dh(identity: bytes) -> bytes:
     """Return the X25519 form of an Ed25519 identity, 32 bytes each (RFC 7748, 4.1).
 

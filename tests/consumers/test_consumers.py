@@ -6,6 +6,7 @@ They are made, compiled and started as their owners do it. The cases of the clas
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -297,7 +298,7 @@ class TestPython:
         project.run(sys.executable, "-m", "venv", "venv")
         binaries = project.folder / "venv/bin"
         (wheel,) = project.folder.glob("dist/signal_port-*.whl")
-        project.run(binaries / "pip", "install", wheel, "mypy")
+        project.run(binaries / "pip", "install", wheel, "mypy", "pyright[nodejs]")
 
         for command in ("version", "doctor", "selftest"):
             project.run(binaries / "signal-port", command)
@@ -306,7 +307,11 @@ class TestPython:
         assert "skipped message keys 1 of 96" in [
             " ".join(line.split()) for line in inspected.splitlines()
         ]
-        project.run(binaries / "mypy", "--strict", "consumer.py")
-        mistyped = project.attempt(binaries / "mypy", "--strict", "mistyped.py")
-        assert mistyped.returncode == 1
-        assert "[arg-type]" in mistyped.stdout
+        assert "'role' must be" in project.attempt(binaries / "python3", "wrong_role.py").stdout
+
+        in_venv = "--pythonpath", binaries / "python3"
+        for checker in (["mypy", "--strict"], ["pyright", *in_venv]):
+            project.run(binaries / checker[0], *checker[1:], "consumer.py")
+            mistyped = project.attempt(binaries / checker[0], *checker[1:], "mistyped.py")
+            found = re.findall(r"mistyped\.py:(\d+):.* error", mistyped.stdout)
+            assert [int(line) for line in found] == [5, 6, 7], mistyped.stdout

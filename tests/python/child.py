@@ -54,7 +54,8 @@ def worker_with(*lines: str, modules: str = "sys") -> tuple[str, ...]:
         f"import {modules}",
         "from signal_port import operations, worker_command",
         f"def function(data):\n{body}",
-        "row = operations.OPERATIONS['sha256']._replace(function=function, is_term=True)",
+        "row = operations.OPERATIONS['sha256']",
+        "row = row._replace(function=function, answer=lambda term: term)",
         "operations.OPERATIONS['sha256'] = row",
         "sys.exit(worker_command.run_worker())",
     )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from signal_port import double_ratchet, primitives, x3dh
+from signal_port.double_ratchet import Role
 
 
 class Parties(NamedTuple):
@@ -24,8 +25,8 @@ def begin() -> Parties:
     secret, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature)
     assert secret == x3dh.respond(bob_secret, signed_private, b"", alice_identity, ephemeral)
     return Parties(
-        double_ratchet.init(secret, alice_identity, bob_identity, b"", 1),
-        double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, 0),
+        double_ratchet.init(secret, alice_identity, bob_identity, b"", Role.INITIATOR),
+        double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, Role.RESPONDER),
         secret,
         alice_identity,
         bob_identity,

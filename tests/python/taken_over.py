@@ -55,5 +55,5 @@ def run(code: bytes) -> Any:
 
 if __name__ == "__main__":
     sha256 = operations.OPERATIONS["sha256"]
-    operations.OPERATIONS["sha256"] = sha256._replace(function=run, is_term=True)
+    operations.OPERATIONS["sha256"] = sha256._replace(function=run, answer=lambda term: term)
     sys.exit(worker_command.run_worker())

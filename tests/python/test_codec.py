@@ -18,6 +18,7 @@ from msgpack import ExtType
 from signal_port import codec
 from signal_port.errors import ProtocolError
 from signal_port.operations import perform
+from signal_port.results import KeyPair
 
 OK = codec.atom("ok")
 BADARG = (codec.atom("error"), codec.atom("badarg"))
@@ -117,6 +118,14 @@ class TestBothCodecs:
         assert one.reply(OK) == msgpack.packb([1, OK])
         assert other.reply(OK) == encoded((2, OtpErlangAtom("ok")))
         assert one.reply(OK) == msgpack.packb([1, OK])
+
+    def test_named_tuple_in_an_answer_is_a_tuple(self) -> None:
+        pair = KeyPair(b"public", b"private")
+        for request in (
+            decode(msgpack.packb([1, "init", []])),
+            etf_request(1, OtpErlangAtom("init"), []),
+        ):
+            assert request.reply((OK, pair)) == request.reply((OK, (b"public", b"private")))
 
     def test_reply_that_is_not_a_term_leaves_nothing_in_the_next(self) -> None:
         request = decode(msgpack.packb([1, "init", []]))

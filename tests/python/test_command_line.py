@@ -61,17 +61,23 @@ class TestHelp:
         ended = python("-S", "-m", "signal_port", *arguments)
         assert (ended.status, ended.stderr) == (0, "")
 
-    def test_version_option_prints_the_package_version(self) -> None:
-        assert signal_port("--version") == (0, f"signal-port {__version__}\n".encode(), "")
+    @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=str)
+    def test_version_option_prints_the_package_version(self, command: list[str]) -> None:
+        ended = python("-S", "-m", "signal_port", *command, "--version")
+        assert ended == (0, f"signal-port {__version__}\n".encode(), "")
 
 
 class TestMistakes:
     """A wrong command line is explained on standard error, with status 2."""
 
-    @pytest.mark.parametrize("arguments", [[], [""], ["help"], ["1", "worker"], ["-v"], ["Worker"]])
+    @pytest.mark.parametrize("arguments", [["help"], ["1", "worker"], ["-v"], ["Worker"]])
     def test_unknown_command_is_named_in_one_line(self, arguments: list[str]) -> None:
-        name = arguments[0] if arguments else ""
-        sentence = f"there is no command '{name}': 'signal-port --help' lists them"
+        sentence = f"there is no command '{arguments[0]}': 'signal-port --help' lists them"
+        assert signal_port(*arguments) == (USAGE, b"", f"signal-port: {sentence}\n")
+
+    @pytest.mark.parametrize("arguments", [[], [""]])
+    def test_missing_command_gets_one_line(self, arguments: list[str]) -> None:
+        sentence = "no command is given: 'signal-port --help' lists them"
         assert signal_port(*arguments) == (USAGE, b"", f"signal-port: {sentence}\n")
 
     @pytest.mark.parametrize(

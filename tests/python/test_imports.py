@@ -35,7 +35,7 @@ UNUSED = {"asyncio", "http", "marshal", "multiprocessing", "pickle", "ssl", "thr
 PURE = {
     *{"codec", "etf", "frame", "operations", "errors", "limits"},
     *{"double_ratchet", "ratchet_keys", "session", "messages", "x3dh", "static_session"},
-    *{"ed25519", "edwards25519", "known_answers"},
+    *{"ed25519", "edwards25519", "known_answers", "arguments", "results"},
 }
 PURE_IMPORTS = {"collections", "enum", "functools", "struct", "typing", "erlang", "msgpack"}
 

@@ -40,8 +40,7 @@ VERSION = signal_port.__version__
 MODULES = {path.name for path in PACKAGE.glob("*.py")}
 DIST_INFO = f"signal_port-{VERSION}.dist-info"
 CONSUMER = """
-from signal_port import double_ratchet, primitives, x3dh
-from signal_port.errors import SignalError
+from signal_port import SignalError, double_ratchet, primitives, x3dh
 
 
 def refused(session: bytes, wire: bytes) -> str:
@@ -54,7 +53,7 @@ def refused(session: bytes, wire: bytes) -> str:
 
 secret: bytes = primitives.generate_ed25519_keypair()[1]
 key_id, public, private, signature = x3dh.generate_signed_pre_key(secret, 1)
-wrong: int = x3dh.respond(secret, private, b"", public, public)
+wrong: int = x3dh.respond(secret, private, None, public, public)
 """
 
 
@@ -217,12 +216,12 @@ class TestApi:
         )
         found = [line for line in ended.stdout.splitlines() if line.startswith("consumer.py:")]
         assert found == [
-            'consumer.py:16: error: Incompatible types in assignment (expression has type "bytes", '
+            'consumer.py:15: error: Incompatible types in assignment (expression has type "bytes", '
             'variable has type "int")  [assignment]'
         ], ended.stdout + ended.stderr
 
     def test_example_runs(self) -> None:
-        assert doctest.testmod(signal_port) == doctest.TestResults(failed=0, attempted=13)
+        assert doctest.testmod(signal_port) == doctest.TestResults(failed=0, attempted=14)
 
     @pytest.mark.parametrize(
         "function", PUBLIC, ids=lambda function: f"{function.__module__}.{function.__name__}"

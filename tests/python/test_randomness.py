@@ -8,6 +8,7 @@ import pytest
 from parties import Parties
 
 from signal_port import double_ratchet, primitives, ratchet_keys, session, static_session, x3dh
+from signal_port.double_ratchet import Role
 
 SAMPLES = 64
 HEADER_IV = slice(3, 19)  # of a message: behind its version, and the header's tag and length
@@ -59,7 +60,9 @@ def signed_pre_key(parties: Parties) -> bytes:
 def ratchet_key(parties: Parties) -> bytes:
     """Return the private key of an initiator's first ratchet pair."""
     secret, ours, theirs = parties.secret, parties.alice_identity, parties.bob_identity
-    return double_ratchet.init(secret, ours, theirs, b"", 1)[session.RATCHET_PRIVATE_KEY]
+    return double_ratchet.init(secret, ours, theirs, b"", Role.INITIATOR)[
+        session.RATCHET_PRIVATE_KEY
+    ]
 
 
 def header_iv(parties: Parties) -> bytes:

@@ -14,7 +14,7 @@ from signal_port.requirements import PACKAGES
 
 OLD = "sys.version_info = (3, 9, 2)"
 READ_BY_AN_OLD_PYTHON = [
-    *["__init__", "__main__", "command_line", "exit_status", "requirements"],
+    *["__init__", "__main__", "command_line", "errors", "exit_status", "requirements"],
     *["process", "worker_command"],
 ]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from msgpack import ExtType
 
 from signal_port.codec import atom
 
@@ -66,7 +67,7 @@ def binaries(term: Any) -> Iterator[bytes]:
     """Yield the binaries of an answer in order."""
     if type(term) is bytes:
         yield term
-    elif type(term) is tuple:
+    elif _has_parts(term):
         for element in term:
             yield from binaries(element)
 
@@ -76,7 +77,7 @@ def masked(term: Any, random: list[Ranges]) -> Any:
     ranges = iter(random)
 
     def mask(element: Any) -> Any:
-        if type(element) is tuple:
+        if _has_parts(element):
             return tuple(mask(inner) for inner in element)
         if type(element) is not bytes:
             return element
@@ -86,6 +87,10 @@ def masked(term: Any, random: list[Ranges]) -> Any:
         return bytes(data)
 
     return mask(term)
+
+
+def _has_parts(term: Any) -> bool:
+    return isinstance(term, tuple) and type(term) is not ExtType  # an atom, also a NamedTuple
 
 
 def argument(term: Any) -> Any:

@@ -3,11 +3,13 @@
 python3 consumer.py FILE    writes Bob's session, which has one skipped message key
 """
 
+# pyright: strict
+
 import sys
 from pathlib import Path
 
-from signal_port import double_ratchet, primitives, x3dh
-from signal_port.errors import SignalError
+from signal_port import SignalError, double_ratchet, primitives, x3dh
+from signal_port.double_ratchet import Role
 
 
 def refusal(session: bytes, wire: bytes) -> str:
@@ -21,13 +23,14 @@ def refusal(session: bytes, wire: bytes) -> str:
 
 alice_identity, alice_secret = primitives.generate_ed25519_keypair()
 bob_identity, bob_secret = primitives.generate_ed25519_keypair()
-_, signed, signed_private, signature = x3dh.generate_signed_pre_key(bob_secret, 1)
-secret, ephemeral = x3dh.initiate(alice_secret, bob_identity + signed + signature)
-alice = double_ratchet.init(secret, alice_identity, bob_identity, alice_secret, 1)
-assert secret == x3dh.respond(bob_secret, signed_private, b"", alice_identity, ephemeral)
-bob = double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, 0)
+pre_key = x3dh.generate_signed_pre_key(bob_secret, 1)
+bundle = bob_identity + pre_key.public + pre_key.signature
+secret, ephemeral = x3dh.initiate(alice_secret, bundle)
+alice = double_ratchet.init(secret, alice_identity, bob_identity, b"", Role.INITIATOR)
+assert secret == x3dh.respond(bob_secret, pre_key.private, None, alice_identity, ephemeral)
+bob = double_ratchet.init(secret, bob_identity, alice_identity, bob_secret, Role.RESPONDER)
 
-wires = []
+wires: list[bytes] = []
 for text in (b"first", b"late", b"third"):
     wire, alice = double_ratchet.encrypt(alice, text)
     wires.append(wire)
