@@ -12,7 +12,7 @@ set -eu
 app=$PWD/_build/test/lib/signal_port
 logs=$PWD/_build/test/logs
 export PATH="$PWD/.venv/bin:$PATH"
-first='nodes doctor child_vm backend' # the longest
+first='nodes storm doctor child_vm backend' # the longest
 alone='frame fault crowd vm' # load from others would change what they measure
 
 # run_suite NAME [CASE]: prints the result; the suite's output and the pages of Common Test stay in

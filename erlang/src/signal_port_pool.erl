@@ -220,15 +220,19 @@ reply_to_waiters(Answer, #state{waiters = Waiters} = State) ->
 
 %% A single start can fail by accident. Once all slots have failed several times, and no other node
 %% is hoped for, no caller waits.
-reject_if_unavailable(#state{is_unavailable = WasUnavailable, nodes = Nodes} = State) ->
+reject_if_unavailable(#state{nodes = Nodes} = State) ->
     case Nodes =/= hoped_for andalso lists:all(fun signal_port_slot:is_given_up/1, slots(State)) of
         true ->
-            WasUnavailable orelse signal_port_event:unavailable(),
+            log_unavailable(State),
             reply_to_waiters({error, unavailable}, State#state{is_unavailable = true});
         false ->
             State
     end.
 
-log_available(#state{is_unavailable = WasUnavailable} = State) ->
-    WasUnavailable andalso signal_port_event:available(),
+%% Without a worker of its own, a node logs which other nodes come and go.
+log_unavailable(#state{is_unavailable = WasUnavailable, slots = Slots}) ->
+    WasUnavailable orelse Slots =:= #{} orelse signal_port_event:unavailable().
+
+log_available(#state{is_unavailable = WasUnavailable, slots = Slots} = State) ->
+    WasUnavailable andalso Slots =/= #{} andalso signal_port_event:available(),
     State#state{is_unavailable = false}.

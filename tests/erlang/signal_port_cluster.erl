@@ -45,10 +45,12 @@ start(Name, Options) ->
 -spec start(Name :: atom(), [{atom(), term()}], [string()]) -> vm().
 start(Name, Options, Args) ->
     Paths = ["-pa" | signal_port_stage:paths(?MODULE)],
+    %% With that safeguard of `global' a cut between two nodes would cut others, too.
     {ok, Peer, Node} = peer:start(#{
         name => Name, host => ?HOST, longnames => true, connection => standard_io,
         args => ["-setcookie", "test", "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
-                 "logger_level", "error", "net_ticktime", "60" | Args ++ Paths]}),
+                 "logger_level", "error", "prevent_overlapping_partitions", "false"
+                 | Args ++ Paths]}),
     OsPid = list_to_integer(peer:call(Peer, os, getpid, [])),
     Vm = #{name => Name, peer => Peer, node => Node, os_pid => OsPid, options => Options,
            args => Args},
