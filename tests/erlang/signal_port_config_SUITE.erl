@@ -8,8 +8,11 @@ all() ->
 groups() ->
     [{defaults, [no_options_are_the_defaults, pool_size_follows_the_schedulers,
                  busy_wait_follows_the_schedulers]},
-     {valid, [valid_values_are_accepted, binary_path_is_accepted, first_of_two_options_counts]},
-     {invalid, [wrong_backend_is_refused, wrong_python_is_refused, wrong_log_is_refused,
+     {valid, [valid_values_are_accepted, binary_path_is_accepted, binaries_of_command_are_accepted,
+              first_of_two_options_counts]},
+     {invalid, [wrong_backend_is_refused, wrong_python_is_refused, wrong_command_is_refused,
+                wrong_socket_is_refused, wrong_start_without_worker_is_refused,
+                wrong_sandbox_is_refused, wrong_max_memory_is_refused, wrong_log_is_refused,
                 wrong_pool_size_is_refused, wrong_busy_wait_is_refused,
                 wrong_max_queue_is_refused, wrong_call_timeout_is_refused,
                 wrong_stall_timeout_is_refused, wrong_start_timeout_is_refused,
@@ -53,6 +56,12 @@ valid_values_are_accepted(_) ->
     [{ok, #{Name := Value}} = signal_port_config:check([{Name, Value}])
      || {Name, Values} <- [{backend, [auto, port, nif]},
                            {python, [auto, "/usr/bin/python3", "python3", "/opt/pythön"]},
+                           {command, [none, ["worker"], ["/opt/wörker", "-v", ""]]},
+                           {socket, [none, "/run/s", lists:duplicate(107, $s),
+                                     lists:duplicate(53, $ö)]},
+                           {start_without_worker, [true, false]},
+                           {sandbox, [auto, required, off]},
+                           {max_memory, [auto, infinity, 67_108_864, 1 bsl 40]},
                            {log, [default_handler, none]},
                            {pool_size, [1, 256]}, {busy_wait, [0, 1, 10000]},
                            {max_queue, [1, 100_000, infinity]},
@@ -66,7 +75,13 @@ valid_values_are_accepted(_) ->
 
 binary_path_is_accepted(_) ->
     {ok, #{python := "/opt/pythön"}} =
-        signal_port_config:check([{python, <<"/opt/pythön"/utf8>>}]).
+        signal_port_config:check([{python, <<"/opt/pythön"/utf8>>}]),
+    {ok, #{socket := "/run/söcket"}} =
+        signal_port_config:check([{socket, <<"/run/söcket"/utf8>>}]).
+
+binaries_of_command_are_accepted(_) ->
+    {ok, #{command := ["/opt/wörker", "-v", "run"]}} =
+        signal_port_config:check([{command, [<<"/opt/wörker"/utf8>>, "-v", <<"run">>]}]).
 
 wrong_backend_is_refused(_) ->
     refused(backend, "auto, probe, port or nif", [nfi, "port", <<"port">>, 1]).
@@ -74,6 +89,25 @@ wrong_backend_is_refused(_) ->
 wrong_python_is_refused(_) ->
     refused(python, "auto or the path of a Python",
             [python3, "", <<>>, [bin | "/python3"], ["/usr", "/bin"], 3, undefined]).
+
+wrong_command_is_refused(_) ->
+    refused(command, "none or a list of a program and its arguments, each a string",
+            [[], "worker", <<"worker">>, worker, auto, ["worker" | "-v"], ["worker", 'v'],
+             ["worker", "-v", 7, "run"], [worker, "-v"], ["", "-v"], [<<>>], [<<255>>]]).
+
+wrong_socket_is_refused(_) ->
+    refused(socket, "none or the path of a Unix domain socket, of at most 107 bytes",
+            [auto, socket, "", <<>>, 7, lists:duplicate(108, $s), lists:duplicate(54, $ö)]).
+
+wrong_start_without_worker_is_refused(_) ->
+    refused(start_without_worker, "true or false", [yes, 1, "true", undefined]).
+
+wrong_sandbox_is_refused(_) ->
+    refused(sandbox, "auto, required or off", [on, true, "off", seccomp]).
+
+wrong_max_memory_is_refused(_) ->
+    refused(max_memory, "auto, infinity or bytes, at least 67108864",
+            [67_108_863, 0, -1, 1.0e9, "64M", off]).
 
 wrong_log_is_refused(_) ->
     refused(log, "default_handler or none", [default, true, undefined, "none"]).

@@ -7,27 +7,47 @@
 -define(BUDGET, 30).           % bystanders that a call can be, one worker after the other
 -define(OK, <<16#D5, 1, "ok">>).
 -define(MAX_FRAME, 16_384).    % bytes
+-define(MAX_QUEUE, 1000).      % calls
 -define(NOT_DATA, 18).         % bytes of a frame around the data of sha256; 7 of them are the tag
 
 all() ->
-    [{group, attempts}, {group, deadlines}, {group, sizes}].
+    [{group, choice}, {group, attempts}, {group, deadlines}, {group, sizes}].
 
 groups() ->
-    [{attempts, [dead_worker_is_not_asked_again, workers_long_gone_cost_no_attempt,
+    [{choice, [worker_with_the_fewest_calls_is_asked, full_queue_refuses_the_call]},
+     {attempts, [dead_worker_is_not_asked_again, workers_long_gone_cost_no_attempt,
                  suspect_is_tried_three_times, bystander_is_tried_thirty_times,
-                 undecodable_answer_costs_an_attempt]},
-     {deadlines, [attempts_share_one_deadline, late_answer_is_flushed,
+                 costs_of_attempts_add_up, undecodable_answer_costs_an_attempt]},
+     {deadlines, [default_timeout_is_the_option, attempts_share_one_deadline,
+                  late_answer_is_flushed, restarting_pool_is_awaited,
                   restarting_pool_is_awaited_up_to_the_deadline]},
      {sizes, [request_of_max_frame_is_sent, request_of_one_byte_more_is_too_large]}].
 
 init_per_suite(Config) ->
     ok = signal_port_stage:start_with("no_ready.py",
                                       [{pool_size, 1}, {start_without_worker, true},
-                                       {start_timeout, ?PATIENT}, {max_frame, ?MAX_FRAME}]),
+                                       {start_timeout, ?PATIENT}, {call_timeout, infinity},
+                                       {max_frame, ?MAX_FRAME}, {max_queue, ?MAX_QUEUE}]),
     Config.
 
 end_per_suite(_) ->
     signal_port_stage:stop().
+
+%% --- The choice of a worker ---
+
+worker_with_the_fewest_calls_is_asked(_) ->
+    Others = [busy(worker(fun suspect/2)) || _ <- [1, 2]],
+    {_, Counters} = Chosen = worker(fun reply_ok/2),
+    [begin
+         ok = answered_by(Workers),
+         Count = signal_port_counters:sent(Counters)
+     end || {Count, Workers} <- [{1, [Chosen | Others]}, {2, Others ++ [Chosen]}]].
+
+full_queue_refuses_the_call(_) ->
+    {_, Counters} = Worker = worker(fun reply_ok/2),
+    [signal_port_counters:add_sent(Counters) || _ <- lists:seq(2, ?MAX_QUEUE)],
+    ok = answered_by([Worker]),
+    {error, overloaded} = answered_by([Worker]).
 
 %% --- Attempts ---
 
@@ -41,13 +61,25 @@ workers_long_gone_cost_no_attempt(_) ->
     ok = answered_by([gone() || _ <- lists:seq(1, ?BUDGET + 1)] ++ [busy(worker(fun reply_ok/2))]).
 
 suspect_is_tried_three_times(_) ->
-    is_tried(3, fun(_, _) -> exit(normal) end).
+    is_tried(3, fun suspect/2).
 
 bystander_is_tried_thirty_times(_) ->
-    is_tried(?BUDGET, fun(Alias, _) -> Alias ! {Alias, bystander} end).
+    is_tried(?BUDGET, fun bystander/2).
 
+%% Two suspects take two thirds of the budget.
+costs_of_attempts_add_up(_) ->
+    Answering = busy(worker(fun reply_ok/2)),
+    Failing = fun(Bystanders) ->
+        [worker(fun suspect/2) || _ <- [1, 2]]
+            ++ [worker(fun bystander/2) || _ <- lists:seq(1, Bystanders)]
+    end,
+    ok = answered_by(Failing(?BUDGET div 3 - 1) ++ [Answering]),
+    {error, unavailable} = answered_by(Failing(?BUDGET div 3) ++ [Answering]).
+
+%% The worker is told each time.
 undecodable_answer_costs_an_attempt(_) ->
-    is_tried(3, fun(Alias, _) -> Alias ! {Alias, <<16#C1>>} end).
+    is_tried(3, fun(Alias, _) -> Alias ! {Alias, <<16#C1>>} end),
+    [receive {told, _} -> ok end || _ <- lists:seq(1, 2 + 3)].
 
 %% The last of so many attempts can be answered, and there is no other attempt.
 is_tried(Attempts, Act) ->
@@ -57,6 +89,11 @@ is_tried(Attempts, Act) ->
     {error, unavailable} = answered_by(Failing(Attempts) ++ [Answering]).
 
 %% --- Deadlines ---
+
+default_timeout_is_the_option(_) ->
+    Worker = worker(fun(Alias, infinity) -> reply_ok(Alias, infinity) end),
+    ok = signal_port_table:put_workers([Worker]),
+    ok = signal_port_dispatch:call(request()).
 
 attempts_share_one_deadline(_) ->
     Test = self(),
@@ -80,7 +117,7 @@ late_answer_is_flushed(_) ->
     ok = signal_port_table:put_workers([Worker]),
     Caller = spawn_link(fun() ->
         Answer = signal_port_dispatch:call(request(), 50),
-        receive finish -> Test ! {Answer, process_info(self(), messages)} end
+        receive finish -> Test ! {Answer, process_info(self(), [messages, monitors])} end
     end),
     {Alias, Deadline} = receive {asked, Of, By} -> {Of, By} end,
     true = erlang:suspend_process(Caller),
@@ -88,16 +125,37 @@ late_answer_is_flushed(_) ->
     Alias ! {Alias, ?OK},
     true = erlang:resume_process(Caller),
     Caller ! finish,
-    receive {_, Messages} -> {messages, []} = Messages end.
+    receive {_, Left} -> [{messages, []}, {monitors, []}] = Left end.
 
-%% The supervisor does not start the pool again while the call waits.
+%% The call asks the pool again and again, until there is a worker.
+restarting_pool_is_awaited(_) ->
+    without_pool(fun() ->
+        Call = signal_port_stage:async(fun() ->
+            receive start -> signal_port_dispatch:call(request(), ?PATIENT) end
+        end),
+        1 = erlang:trace(Call, true, [call]),
+        1 = erlang:trace_pattern({signal_port_pool, wait, 2}, true, [global]),
+        Call ! start,
+        [receive {trace, Call, call, _} -> ok; {Call, Answer} -> error({answered, Answer}) end
+         || _ <- [1, 2]],
+        ok = signal_port_table:put_workers([worker(fun reply_ok/2)]),
+        ok = signal_port_stage:await(Call)
+    end).
+
 restarting_pool_is_awaited_up_to_the_deadline(_) ->
+    without_pool(fun() ->
+        Call = signal_port_stage:async(fun() -> signal_port_dispatch:call(request(), 50) end),
+        {error, timeout} = signal_port_stage:await(Call)
+    end).
+
+%% The supervisor does not start the pool again before the function returns.
+without_pool(Fun) ->
+    ok = signal_port_table:put_workers([]),
     ok = sys:suspend(signal_port_sup),
     try
         exit(whereis(signal_port_pool), kill),
         signal_port_stage:until(fun() -> whereis(signal_port_pool) =:= undefined end),
-        Call = signal_port_stage:async(fun() -> signal_port_dispatch:call(request(), 50) end),
-        {error, timeout} = signal_port_stage:await(Call)
+        Fun()
     after
         ok = sys:resume(signal_port_sup),
         signal_port_stage:until(fun signal_port:info/0)
@@ -128,16 +186,23 @@ request() ->
 request_of(Size) ->
     signal_port_codec:request(sha256, [binary:copy(<<0>>, Size)]).
 
-%% A worker, as callers see it, that hands its calls to a function.
+%% A worker, as callers see it, that hands its calls to a function. The test is told of all else.
 worker(Act) ->
-    {spawn_link(fun() -> serve(Act) end), signal_port_counters:new()}.
+    Test = self(),
+    {spawn_link(fun() -> serve(Act, Test) end), signal_port_counters:new()}.
 
-serve(Act) ->
+serve(Act, Test) ->
     receive
         {call, _Number, Alias, Deadline, _Request} -> Act(Alias, Deadline);
-        _ -> ok
+        Other -> Test ! {told, Other}
     end,
-    serve(Act).
+    serve(Act, Test).
+
+suspect(_Alias, _Deadline) ->
+    exit(normal).
+
+bystander(Alias, _Deadline) ->
+    Alias ! {Alias, bystander}.
 
 reply_ok(Alias, _Deadline) ->
     Alias ! {Alias, ?OK}.

@@ -37,11 +37,12 @@ calls_of_all_workers_count(_) ->
 
 %% --- Refusals ---
 
+%% A refused call does not wait.
 refusals_are_counted(_) ->
     Queue = signal_port_queue:new(?MAX),
-    [true = refuses(Queue, [worker(?MAX)]) || _ <- [1, 2, 3]],
-    false = refuses(Queue, [worker(0)]),
-    3 = signal_port_queue:refused(Queue).
+    [true = refuses(Queue, [worker(?MAX)]) || _ <- lists:seq(1, 2 * ?MAX)],
+    false = refuses(Queue, [worker(?MAX - 1)]),
+    2 * ?MAX = signal_port_queue:refused(Queue).
 
 %% The first refusal is logged at once.
 refusals_are_logged_once(_) ->

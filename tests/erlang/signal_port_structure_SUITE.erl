@@ -16,8 +16,8 @@
          {signal_port_probe, "calls the NIFs that it tests, in a child VM only"}]).
 
 -define(MAX_COLUMNS, 100).
--define(FOLDERS, ["erlang", "tests/erlang", "tests/soak", "tests/nifs", "tests/telemetry",
-                  "tests/documents"]).
+-define(FOLDERS, ["erlang", "tests/erlang", "tests/soak", "tests/mutate", "tests/nifs",
+                  "tests/telemetry", "tests/documents"]).
 -define(SOURCES, "**/*.{erl,src,config,script,escript}").
 
 all() ->
