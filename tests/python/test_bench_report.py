@@ -191,12 +191,16 @@ class TestReadme:
         assert report.main([str(BENCH / "results"), "--readme"]) == 0
         table = capsys.readouterr().out
         assert table.count("\n") == len(labels.ASKED_FIRST) + 2
-        assert table in (ROOT / "README.md").read_text()
+        assert table in (ROOT / "guides" / "performance.md").read_text()
+        readme = re.findall(r"^\| `.*\d.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+        assert readme
+        assert set(readme) <= set(table.splitlines())
 
     def test_capacity_is_that_of_the_reference(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert capacity.main(["--rate", "20000"]) == 0
         printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-        block = re.search(r"```\n(operation .*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        performance = (ROOT / "guides" / "performance.md").read_text()
+        block = re.search(r"```\n(operation .*?)```", performance, re.DOTALL)
         assert block
         for line in filter(None, block[1].splitlines()):
             assert line.split() in printed
