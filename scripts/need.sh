@@ -15,11 +15,13 @@ done
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 if command -v apt-get > /dev/null && { [ "$(id -u)" = 0 ] || command -v sudo > /dev/null; }; then
+    # make runs some of these at once, and apt-get works alone.
+    [ -n "${NEED_ALONE:-}" ] || NEED_ALONE=yes exec flock "$0" sh "$0" "$@"
     echo "installing$missing"
     as_root apt-get update -q > /dev/null
     # shellcheck disable=SC2086 # the packages are words
-    as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends $missing > /dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -o DPkg::Lock::Timeout=300 \
+        -q -y --no-install-recommends $missing > /dev/null
 else
     cat >&2 <<END
 These packages are missing, and make cannot install them here:$missing

@@ -21,7 +21,7 @@ defmodule Story do
     :ok = :logger.set_primary_config(:level, :none)
 
     for {name, session} <- Enum.zip([:alice, :bob], meet()),
-        do: :ok = File.write(path(folder, name), session)
+        do: :ok = SessionFile.store(path(folder, name), session, :first)
 
     sessions =
       for name <- [:alice, :bob],

@@ -6,12 +6,15 @@ defmodule SignalPort.Session.Storage do
   callbacks get first. A session is secret: encrypt it before it is written to a disk.
   """
 
-  @typedoc "What the session was advanced by: the message to send, or the text that was read."
-  @type step :: {:encrypted, SignalPort.message()} | {:decrypted, plaintext :: binary}
+  @typedoc """
+  What made the session: a step with the message to send or the text that was read. `:first` is for a
+  session of `SignalPort.dr_init/4`, which you store yourself.
+  """
+  @type step :: :first | {:encrypted, SignalPort.message()} | {:decrypted, plaintext :: binary}
 
   @doc """
-  Returns the session that was stored last. The process calls it when it starts. The first session is
-  the one of `SignalPort.dr_init/4`, which you store before that.
+  Returns the session that was stored last. The process calls it when it starts, so store the first
+  session before that.
   """
   @callback load(argument :: term) :: {:ok, SignalPort.session()} | {:error, reason :: term}
 
