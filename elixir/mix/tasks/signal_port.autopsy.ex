@@ -18,16 +18,19 @@ defmodule Mix.Tasks.SignalPort.Autopsy do
   def run([]), do: run([Mix.Project.build_path()])
 
   def run(arguments) do
-    case :signal_port_command.python_command(["autopsy" | arguments]) do
+    words = Enum.map(["autopsy" | arguments], &to_charlist/1)
+
+    case :signal_port_command.python_command(words) do
       {:ok, command} -> command |> perform() |> stop()
       {:error, why} -> Mix.raise("no library was read: #{:signal_port_reason.explain(why)}")
     end
   end
 
+  # In Erlang `false` removes a variable, in Elixir `nil`.
   defp perform(%{program: program, args: arguments, env: environment}) do
-    variables = for {name, value} <- environment, do: {to_string(name), value && to_string(value)}
-    options = [env: for({name, value} <- variables, do: {name, value || nil}), into: IO.stream()]
-    {_, status} = System.cmd(to_string(program), Enum.map(arguments, &to_string/1), options)
+    variables = for {name, value} <- environment, do: {"#{name}", if(value, do: "#{value}")}
+    arguments = Enum.map(arguments, &to_string/1)
+    {_, status} = System.cmd("#{program}", arguments, env: variables, into: IO.stream())
     status
   end
 
