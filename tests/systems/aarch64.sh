@@ -20,7 +20,8 @@ self=$PWD/tests/systems/aarch64.sh
 # test can see that nothing loads it.
 with_erlang=(dash coreutils sed erlang-base erlang-crypto libseccomp2)
 # What else the root with Python has is for scripts/make_bundle.sh.
-with_python=(python3 python3-venv '^libpython3[.][0-9]+$' binutils dpkg gzip hostname libc-bin tar)
+with_python=(bash python3 python3-venv '^libpython3[.][0-9]+$' binutils diffutils dpkg gzip hostname
+    libc-bin tar)
 
 # ELF of 64 bits, little-endian, for machine 183. The mask accepts executables, shared objects and
 # any OS ABI.
@@ -145,7 +146,8 @@ fetch_emulator() {
     for package in qemu-user-static qemu-user; do
         (
             cd "$dir/apt/qemu"
-            arm_apt apt-get -qq download "$package:$(dpkg --print-architecture)" && dpkg-deb -x "$package"_*.deb .
+            arm_apt apt-get -qq download "$package:$(dpkg --print-architecture)" &&
+                dpkg-deb -x "$package"_*.deb .
         ) || continue
         for binary in "$dir"/apt/qemu/usr/bin/qemu-aarch64{-static,}; do
             [ -f "$binary" ] || continue
