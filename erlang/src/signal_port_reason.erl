@@ -24,7 +24,7 @@
     | {not_ready, file:filename(), Milliseconds :: pos_integer()}
     | {ended, file:filename(), Status :: non_neg_integer()}
     | {exit_status, Status :: non_neg_integer()}
-    | port_closed
+    | {port_closed, OsPid :: pos_integer() | undefined}
     | connection_closed
     | invalid_data
     | stalled
@@ -85,8 +85,10 @@ explain(invalid_data) ->
     "the worker sent invalid protocol data";
 explain(stalled) ->
     "the worker had requests and sent no reply within stall_timeout";
-explain(port_closed) ->
-    "the worker's pipe was closed";
+explain({port_closed, OsPid}) ->
+    %% OTP drops the exit status of a port that was closed by a write that failed.
+    sentence("the worker's pipe was closed during a write, so its exit status is unknown: if the "
+             "kernel ended OS process ~p, its log (dmesg) says why", [OsPid]);
 explain(connection_closed) ->
     "the worker's connection was closed";
 explain(killed) ->

@@ -231,14 +231,16 @@ closed({exit_status, _} = How, State) ->
 closed(How, State) ->
     stop(why(How, State), State#state{channel = undefined}).
 
-why(_How, #state{stalled = true}) -> stalled;
-why(How, #state{ready = true}) -> How;
+why(_How, #state{stalled = true}) ->
+    stalled;
+why(port_closed, #state{channel = Channel}) ->
+    {port_closed, signal_port_channel:os_pid(Channel)};
+why(How, #state{ready = true}) ->
+    How;
 why({exit_status, Status}, #state{channel = Channel}) ->
     {ended, signal_port_channel:name(Channel), Status};
 why(connection_closed, #state{channel = Channel}) ->
-    {closed_at_start, signal_port_channel:name(Channel)};
-why(port_closed, _State) ->
-    port_closed.
+    {closed_at_start, signal_port_channel:name(Channel)}.
 
 tell_bystander(Alias) ->
     Alias ! {Alias, bystander},

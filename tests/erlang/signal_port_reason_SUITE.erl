@@ -49,7 +49,7 @@ shutdown_reasons_are_explained(_) ->
                     {closed_at_start, "/s"}, connection_closed, {no_sandbox, "/p"},
                     {exit_status, 71}, {exit_status, 159},
                     {not_ready, "/p", 5}, {ended, "/p", 1}, {exit_status, 1}, invalid_data,
-                    stalled, port_closed, killed, {watchdog, killed}]].
+                    stalled, {port_closed, 7}, killed, {watchdog, killed}]].
 
 sentence_names_what_an_operator_can_change(_) ->
     [[_, _] = string:split(signal_port_reason:explain(Why), Words)
