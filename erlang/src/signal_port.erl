@@ -332,7 +332,9 @@ batch(Calls) ->
     case signal_port_table:nif(sha256) of
         undefined ->
             Requests = [Request || {_, _, Request} <- Checked],
-            observed(batch, fun() -> signal_port_batch:call(Requests) end);
+            observed({batch, length(Checked)}, fun(Seen) ->
+                signal_port_batch:call(Requests, Seen)
+            end);
         _ ->
             [call(Operation, Args) || {Operation, Args, _} <- Checked]
     end.
@@ -425,8 +427,8 @@ send_request(Arity, Name, Args, Timeout) ->
         catch error:badarg -> signal_port_badarg:in_request(Arity, Name, Args)
         end,
     Call = case signal_port_table:nif(Operation) of
-        undefined -> fun() -> signal_port_dispatch:call(Request, Timeout) end;
-        Module -> fun() -> call_nif(Module, Operation, Operation, Args) end
+        undefined -> fun(Seen) -> signal_port_dispatch:call(Request, Timeout, Seen) end;
+        Module -> fun(_) -> call_nif(Module, Operation, Operation, Args) end
     end,
     signal_port_async:send(fun() -> observed(Operation, Call) end).
 
@@ -450,12 +452,14 @@ call(Operation, Args) ->
 
 %% The function is the one that the caller called: the operation under its full or short name.
 call(Function, Operation, Args) ->
-    observed(Operation, fun() -> answer(Function, Operation, Args) end).
+    observed(Operation, fun(Seen) -> answer(Function, Operation, Args, Seen) end).
 
-answer(Function, Operation, Args) ->
+answer(Function, Operation, Args, Seen) ->
     case signal_port_table:nif(Operation) of
-        undefined -> signal_port_dispatch:call(request(Function, Operation, Args));
-        Module -> call_nif(Module, Function, Operation, Args)
+        undefined ->
+            signal_port_dispatch:call(request(Function, Operation, Args), default, Seen);
+        Module ->
+            call_nif(Module, Function, Operation, Args)
     end.
 
 request(Function, Operation, Args) ->
@@ -472,8 +476,8 @@ call_nif(Module, Function, Operation, Args) ->
         error:badarg -> signal_port_badarg:in_call(Function, Operation, Args)
     end.
 
-observed(Operation, Call) ->
-    case signal_port_event:is_observed() of
-        true -> signal_port_event:observe(Operation, Call);
-        false -> Call()
+observed(Name, Call) ->
+    case signal_port_span:is_observed() of
+        true -> signal_port_span:observe(Name, Call);
+        false -> Call(none)
     end.

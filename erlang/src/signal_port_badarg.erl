@@ -54,7 +54,7 @@ callers() ->
     lists:dropwhile(fun is_inside/1, Trace).
 
 is_inside({Module, _, _, _}) ->
-    lists:member(Module, [?MODULE, signal_port, signal_port_event, telemetry]).
+    lists:member(Module, [?MODULE, signal_port, signal_port_span]).
 
 %% --- What is wrong ---
 

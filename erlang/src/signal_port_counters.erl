@@ -5,8 +5,8 @@
 %% between the two steps. Only the worker changes the other counters.
 -module(signal_port_counters).
 
--export([new/0, add_sent/1, add_taken/2, add_answered/1, add_dropped/2, set_pending/2]).
--export([sent/1, taken/1, answered/1, pending/1, waiting/1, in_flight/1]).
+-export([new/0, new/1, add_sent/1, add_taken/2, add_answered/1, add_dropped/2, set_pending/2]).
+-export([place/1, sent/1, taken/1, answered/1, pending/1, waiting/1, in_flight/1]).
 -export_type([counters/0]).
 
 -opaque counters() :: atomics:atomics_ref().
@@ -16,11 +16,24 @@
 -define(ANSWERED, 3).  % calls answered by the OS process
 -define(DROPPED, 4).   % calls whose callers gave up, or were killed, before the call was written
 -define(PENDING, 5).   % calls that arrived at the worker and are neither answered nor dropped
+-define(PLACE, 6).     % of the worker in the pool; it never changes
 
-%% @doc Returns counters that are all zero.
+%% @doc Returns counters that are all zero, of a worker without a place in the pool.
 -spec new() -> counters().
 new() ->
-    atomics:new(5, []).
+    new(0).
+
+%% @doc Returns counters that are all zero, of the worker in this place of the pool.
+-spec new(Place :: non_neg_integer()) -> counters().
+new(Place) ->
+    Counters = atomics:new(6, []),
+    atomics:put(Counters, ?PLACE, Place),
+    Counters.
+
+%% @doc Returns the worker's place in the pool, from 1, or 0.
+-spec place(counters()) -> non_neg_integer().
+place(Counters) ->
+    atomics:get(Counters, ?PLACE).
 
 %% @doc Counts a call that is about to be sent, and returns its number, from 1.
 -spec add_sent(counters()) -> Number :: pos_integer().

@@ -11,7 +11,7 @@
 %% This module knows nothing of frames, and nothing of workers that are not ready.
 -module(signal_port_dispatch).
 
--export([call/1, call/2, call_here/2, send_here/2]).
+-export([call/1, call/3, call_here/2, send_here/2]).
 
 -define(RETRY_BUDGET, 30).  % of a call, in units of its own
 -define(SUSPECT, 10).       % cost of a retry after the call was the oldest of its worker
@@ -22,6 +22,7 @@
 -record(call, {
     request :: signal_port_codec:request(),
     deadline :: signal_port_deadline:deadline(),
+    observation = none :: signal_port_observation:observation(),
     budget = ?RETRY_BUDGET :: integer(),
     dead = [] :: [pid()],     % workers that ended with this call
     refused = [] :: [pid()],  % workers of other nodes that have no room for this call now
@@ -31,14 +32,15 @@
 %% @doc Returns the answer to a request, or the bridge's own error.
 -spec call(signal_port_codec:request()) -> term().
 call(Request) ->
-    call(Request, default).
+    call(Request, default, none).
 
-%% @doc Like call/1, with a timeout in milliseconds for all attempts together.
--spec call(signal_port_codec:request(), default | timeout()) -> term().
-call(Request, Timeout) ->
-    begin_call(#call{request = Request, deadline = infinity}, Timeout).
+%% @doc Like call/1, with a timeout in milliseconds for all attempts together, and an observation.
+-spec call(signal_port_codec:request(), default | timeout(),
+           signal_port_observation:observation()) -> term().
+call(Request, Timeout, Observation) ->
+    begin_call(#call{request = Request, deadline = infinity, observation = Observation}, Timeout).
 
-%% @doc Like call/2, but only workers of this node get the call.
+%% @doc Like call/3, but only workers of this node get the call.
 -spec call_here(signal_port_codec:request(), timeout()) -> term().
 call_here(Request, Timeout) ->
     begin_call(#call{request = Request, deadline = infinity, is_local = true}, Timeout).
@@ -118,9 +120,11 @@ retry(#call{dead = Dead} = Call) ->
     attempt(Call, [Worker || {Pid, _} = Worker <- Workers, not lists:member(Pid, Dead)]).
 
 %% The alias is made in the function that receives: the VM then skips all older messages.
-send({Pid, Counters}, #call{request = Request, deadline = Deadline}) ->
+send({Pid, Counters}, #call{request = Request, deadline = Deadline, observation = Observation}) ->
+    signal_port_observation:add_attempt(Observation, Counters),
+    Hidden = signal_port_observation:hide(Observation, Request),
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
-    signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
+    signal_port_worker:send(Pid, Counters, Alias, Deadline, Hidden),
     receive
         {Alias, Bytes} when is_binary(Bytes) -> answer(Pid, Bytes);
         {Alias, Status} -> status(Status);
@@ -134,7 +138,7 @@ send({Pid, Counters}, #call{request = Request, deadline = Deadline}) ->
 
 start({Pid, Counters}, Request, Deadline) ->
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
-    signal_port_worker:send(Pid, Counters, Alias, Deadline, Request),
+    signal_port_worker:send(Pid, Counters, Alias, Deadline, signal_port_secret:hide(Request)),
     Alias.
 
 %% The last three are a node worker's: a worker of its node ended, or took no call.

@@ -1,8 +1,8 @@
 %% @private Events: each is one log line in the domain `[signal_port]' and, if `telemetry' runs, one
 %% event of it. No function here gets a request, an answer or an argument of a call.
 %%
-%% Telemetry handlers of a call run in its caller. Handlers of a worker run in the pool: one that
-%% blocks delays the start of workers, but no call that finds a ready worker.
+%% Telemetry handlers of a worker run in the pool: one that blocks delays the start of workers, but
+%% no call that finds a ready worker.
 -module(signal_port_event).
 
 -include_lib("kernel/include/logger.hrl").
@@ -10,7 +10,10 @@
 -export([show_in_default_handler/1, filter/2, not_started/1]).
 -export([worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1, nif_not_used/1]).
 -export([node_up/2, node_down/3, node_refused/2, no_node/1]).
--export([is_observed/0, observe/2]).
+-export([has_telemetry/0, execute/3]).
+
+-type worker() :: {Place :: pos_integer(), OsPid :: pos_integer() | undefined}.
+%% Its place in the pool, and its OS process, if it is a child of this VM.
 
 -define(DOMAIN, #{domain => [signal_port]}).
 
@@ -52,13 +55,12 @@ not_started(Reason) ->
     ?LOG_ERROR("signal_port did not start: " ++ Format, [Reason], ?DOMAIN).
 
 %% @doc A worker is ready. After failed starts this is a notice.
--spec worker_up(OsPid :: pos_integer() | undefined, Versions :: #{atom() => binary()},
-                HasFailedBefore :: boolean()) -> ok.
-worker_up(OsPid, Versions, HasFailedBefore) ->
+-spec worker_up(worker(), Versions :: #{atom() => binary()}, HasFailedBefore :: boolean()) -> ok.
+worker_up({Place, OsPid}, Versions, HasFailedBefore) ->
     Level = case HasFailedBefore of true -> notice; false -> info end,
     ?LOG(Level, "signal_port: worker ready, OS process ~p~ts", [OsPid, python(Versions)], ?DOMAIN),
     execute([signal_port, worker, up], #{system_time => erlang:system_time()},
-            #{os_pid => OsPid}).
+            #{worker => Place, os_pid => OsPid}).
 
 python(#{python := Version, executable := Path}) -> [", Python ", Version, " (", Path, ")"];
 python(_) -> "".
@@ -66,15 +68,14 @@ python(_) -> "".
 %% @doc A worker has ended or could not start. The sentence says why. The next one starts after the
 %% delay, in milliseconds. One that could not start again, for the same reason, is logged for
 %% debugging only.
--spec worker_down(OsPid :: pos_integer() | undefined, Sentence :: string(),
-                  Calls :: non_neg_integer(),
+-spec worker_down(worker(), Sentence :: string(), Calls :: non_neg_integer(),
                   {ended | not_started | not_started_again, Delay :: non_neg_integer()}) -> ok.
-worker_down(OsPid, Sentence, Calls, {What, Delay}) ->
+worker_down({Place, OsPid}, Sentence, Calls, {What, Delay}) ->
     Level = case What of ended -> warning; not_started -> error; not_started_again -> debug end,
     ?LOG(Level, "signal_port: ~ts, after ~b calls; the next start is in ~b ms",
          [Sentence, Calls, Delay], ?DOMAIN),
     execute([signal_port, worker, down], #{system_time => erlang:system_time(), calls => Calls},
-            #{os_pid => OsPid, reason => Sentence}).
+            #{worker => Place, os_pid => OsPid, reason => Sentence}).
 
 %% @doc No worker can be started for now.
 -spec unavailable() -> ok.
@@ -131,28 +132,18 @@ no_node(Milliseconds) ->
                "this node to a node that has signal_port's option serve_nodes", [Milliseconds],
                ?DOMAIN).
 
-%% --- Telemetry is no dependency, so each call looks for it ---
+%% --- Telemetry is no dependency, so each event looks for it ---
 
 %% @doc Returns whether telemetry runs.
--spec is_observed() -> boolean().
-is_observed() ->
-    erlang:function_exported(telemetry, span, 3)
+-spec has_telemetry() -> boolean().
+has_telemetry() ->
+    erlang:function_exported(telemetry, execute, 3)
         andalso whereis(telemetry_handler_table) =/= undefined.
 
-%% @doc Makes a call between the events `[signal_port, call, start]' and `stop' or `exception'.
--spec observe(Operation :: atom(), fun(() -> Answer)) -> Answer.
-observe(Operation, Call) ->
-    Metadata = #{operation => Operation},
-    apply(telemetry, span, [[signal_port, call], Metadata, fun() ->
-        Answer = Call(),
-        {Answer, Metadata#{result => result(Answer)}}
-    end]).
-
-result({error, Atom}) when is_atom(Atom) -> {error, Atom};
-result(_) -> ok.
-
+%% @doc Gives telemetry an event, if it runs.
+-spec execute(Event :: [atom()], Measurements :: map(), Metadata :: map()) -> ok.
 execute(Event, Measurements, Metadata) ->
-    case is_observed() of
+    case has_telemetry() of
         true -> apply(telemetry, execute, [Event, Measurements, Metadata]);
         false -> ok
     end.

@@ -48,8 +48,8 @@ new(Index) ->
 
 %% @doc Starts a worker and monitors it. The worker reports to the calling process.
 -spec start(slot(), signal_port_config:config()) -> slot().
-start(#slot{starts = Starts} = Slot, Config) ->
-    Counters = signal_port_counters:new(),
+start(#slot{index = Index, starts = Starts} = Slot, Config) ->
+    Counters = signal_port_counters:new(Index),
     {ok, Pid} = supervisor:start_child(signal_port_worker_sup, [self(), Counters, Config]),
     monitor(process, Pid),
     ok = signal_port_worker:open(Pid, Config),
@@ -62,8 +62,8 @@ started(Slot, OsPid) ->
 
 %% @doc The worker takes calls.
 -spec ready(slot(), Versions :: #{atom() => binary()}) -> slot().
-ready(#slot{os_pid = OsPid, score = Score} = Slot, Versions) ->
-    signal_port_event:worker_up(OsPid, Versions, Score > 0),
+ready(#slot{index = Index, os_pid = OsPid, score = Score} = Slot, Versions) ->
+    signal_port_event:worker_up({Index, OsPid}, Versions, Score > 0),
     Sandbox = sandbox(maps:get(sandbox, Versions, <<"none: the worker does not say">>)),
     Slot#slot{state = ready, versions = maps:remove(sandbox, Versions), sandbox = Sandbox,
               ready_at = signal_port_deadline:now_ms(), score = 0}.
@@ -80,7 +80,7 @@ down(#slot{os_pid = OsPid, counters = Counters, calls = Calls} = Slot, Reason, I
         {true, true} -> not_started;
         {true, false} -> not_started_again
     end,
-    signal_port_event:worker_down(OsPid, Sentence, Answered, {What, Delay}),
+    signal_port_event:worker_down({Slot#slot.index, OsPid}, Sentence, Answered, {What, Delay}),
     {Delay, Slot#slot{state = waiting, pid = undefined, os_pid = undefined, counters = undefined,
                       score = Score, calls = Calls + Answered, last_reason = Sentence}}.
 

@@ -53,10 +53,11 @@ open(Worker, Config) ->
 %% @doc Sends a request. The process that made the alias, a monitor of the worker, gets
 %% `{Alias, Answer}', `{Alias, bystander}' or 'DOWN'. After the deadline it might get nothing.
 -spec send(pid(), signal_port_counters:counters(), Alias :: reference(),
-           signal_port_deadline:deadline(), signal_port_codec:request()) -> ok.
+           signal_port_deadline:deadline(),
+           signal_port_secret:hidden(signal_port_codec:request())) -> ok.
 send(Worker, Counters, Alias, Deadline, Request) ->
     Number = signal_port_counters:add_sent(Counters),
-    Worker ! {call, Number, Alias, Deadline, signal_port_secret:hide(Request)},
+    Worker ! {call, Number, Alias, Deadline, Request},
     ok.
 
 %% @doc Reports an answer that cannot be decoded. The worker ends, because its next answer cannot

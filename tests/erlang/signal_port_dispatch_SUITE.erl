@@ -116,7 +116,7 @@ late_answer_is_flushed(_) ->
     Worker = worker(fun(Alias, Deadline) -> Test ! {asked, Alias, Deadline} end),
     ok = signal_port_table:put_workers([Worker]),
     Caller = spawn_link(fun() ->
-        Answer = signal_port_dispatch:call(request(), 50),
+        Answer = signal_port_dispatch:call(request(), 50, none),
         receive finish -> Test ! {Answer, process_info(self(), [messages, monitors])} end
     end),
     {Alias, Deadline} = receive {asked, Of, By} -> {Of, By} end,
@@ -131,7 +131,7 @@ late_answer_is_flushed(_) ->
 restarting_pool_is_awaited(_) ->
     without_pool(fun() ->
         Call = signal_port_stage:async(fun() ->
-            receive start -> signal_port_dispatch:call(request(), ?PATIENT) end
+            receive start -> signal_port_dispatch:call(request(), ?PATIENT, none) end
         end),
         1 = erlang:trace(Call, true, [call]),
         1 = erlang:trace_pattern({signal_port_pool, wait, 2}, true, [global]),
@@ -144,7 +144,7 @@ restarting_pool_is_awaited(_) ->
 
 restarting_pool_is_awaited_up_to_the_deadline(_) ->
     without_pool(fun() ->
-        Call = signal_port_stage:async(fun() -> signal_port_dispatch:call(request(), 50) end),
+        Call = signal_port_stage:async(fun() -> signal_port_dispatch:call(request(), 50, none) end),
         {error, timeout} = signal_port_stage:await(Call)
     end).
 
@@ -178,7 +178,7 @@ answered_by(Workers) ->
 
 answered_by(Workers, Request) ->
     ok = signal_port_table:put_workers(Workers),
-    signal_port_dispatch:call(Request, ?PATIENT).
+    signal_port_dispatch:call(Request, ?PATIENT, none).
 
 request() ->
     signal_port_codec:request(init, []).

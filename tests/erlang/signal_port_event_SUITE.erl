@@ -14,7 +14,9 @@ groups() ->
             log_of_none_removes_the_filter]},
      {totals, [totals_sum_the_workers, totals_outlive_a_worker]},
      {telemetry, [missing_telemetry_is_not_called, stopped_telemetry_is_not_called,
-                  call_has_start_and_stop, error_is_in_the_stop_event,
+                  call_has_start_and_stop, call_that_waits_has_a_queue_time,
+                  retried_call_has_its_attempts, refused_call_has_no_worker,
+                  frames_of_a_batch_are_its_attempts, error_is_in_the_stop_event,
                   wrong_type_has_an_exception, batch_is_one_event, request_is_observed,
                   worker_has_up_and_down, raising_handler_fails_no_call,
                   calling_handler_does_not_block_the_pool]}].
@@ -207,7 +209,7 @@ missing_telemetry_is_not_called(_) ->
     false = code:is_loaded(telemetry),
     start("honest.py"),
     true = register(telemetry_handler_table, self()),  % another process has that name
-    false = signal_port_event:is_observed(),
+    false = signal_port_span:is_observed(),
     ok = signal_port:init(),
     lose(),
     false = code:is_loaded(telemetry),
@@ -215,7 +217,7 @@ missing_telemetry_is_not_called(_) ->
 
 stopped_telemetry_is_not_called(_) ->
     ok = signal_port_telemetry:load(),
-    false = signal_port_event:is_observed(),
+    false = signal_port_span:is_observed(),
     start("honest.py"),
     ok = signal_port:init(),
     lose().
@@ -223,13 +225,43 @@ stopped_telemetry_is_not_called(_) ->
 call_has_start_and_stop(_) ->
     observed("honest.py"),
     {ok, _} = signal_port:sha256(<<"abc">>),
-    [{[signal_port, call, start], #{system_time := _},
+    [{[signal_port, call, start], #{system_time := _, monotonic_time := Started},
       #{operation := sha256, telemetry_span_context := Context} = Start},
-     {[signal_port, call, stop], #{duration := Duration},
-      #{operation := sha256, result := ok, telemetry_span_context := Context} = Stop}] =
-        events(call),
-    {2, 3} = {map_size(Start), map_size(Stop)},
-    true = is_integer(Duration) andalso Duration > 0.
+     {[signal_port, call, stop], #{duration := Duration, monotonic_time := Ended} = Measured,
+      #{operation := sha256, result := ok, worker := 1,
+        telemetry_span_context := Context} = Stop}] = events(call),
+    {2, 4} = {map_size(Start), map_size(Stop)},
+    Duration = Ended - Started,
+    #{queue_time := QueueTime, attempts := 1, batch_size := 1} = Measured,
+    true = 0 < QueueTime andalso QueueTime < Duration.
+
+call_that_waits_has_a_queue_time(Config) ->
+    File = signal_port_stage:switch(Config),
+    observed([{python, signal_port_stage:stand_in("slow_on_marker.py")}, {pool_size, 1}]),
+    Slow = signal_port_stage:async(fun() -> signal_port:sha256(signal_port_stage:marker()) end),
+    signal_port_stage:await_in_flight(1),
+    Others = [signal_port_stage:async(fun signal_port:init/0) || _ <- lists:seq(1, 64)],
+    signal_port_stage:await_in_flight(65),
+    signal_port_stage:until(fun() -> #{totals := #{queued := 1}} = signal_port:info() end),
+    Waits = erlang:monotonic_time(),
+    ok = file:write_file(File, <<>>),
+    [{ok, _} | _] = [signal_port_stage:await(Call) || Call <- [Slow | Others]],
+    [_] = [written || {[_, _, stop], #{queue_time := QueueTime, monotonic_time := Ended,
+                                       duration := Duration}, _} <- events(call),
+                      Ended - Duration + QueueTime > Waits].
+
+retried_call_has_its_attempts(_) ->
+    observed("exits_on_call.py"),
+    {error, unavailable} = signal_port:init(),
+    [{#{attempts := 3, queue_time := _}, #{result := {error, unavailable}, worker := 1}}] =
+        [{Measured, Metadata} || {[_, _, stop], Measured, Metadata} <- events(call)].
+
+refused_call_has_no_worker(_) ->
+    observed([{pool_size, 1}, {max_frame, 16384}]),
+    {error, too_large} = signal_port:sha256(binary:copy(<<0>>, 16384)),
+    [{#{attempts := 0} = Measured, #{worker := undefined}}] =
+        [{Measured, Metadata} || {[_, _, stop], Measured, Metadata} <- events(call)],
+    false = is_map_key(queue_time, Measured).
 
 error_is_in_the_stop_event(_) ->
     observed([{pool_size, 1}]),
@@ -251,7 +283,15 @@ batch_is_one_event(_) ->
     observed([{pool_size, 1}]),
     [{ok, _}, {ok, _}, {error, invalid_private_key}] =
         signal_port:batch([{sha256, [<<>>]}, {sha512, [<<>>]}, {sign_data, [<<>>, <<>>]}]),
-    [{batch, ok}] = stops().
+    [{#{batch_size := 3, attempts := 1, queue_time := _},
+      #{operation := batch, result := ok, worker := 1}}] =
+        [{Measured, Metadata} || {[_, _, stop], Measured, Metadata} <- events(call)].
+
+frames_of_a_batch_are_its_attempts(_) ->
+    observed([{pool_size, 1}]),
+    200 = length(signal_port:batch(lists:duplicate(200, {init, []}))),
+    [{[_, _, stop], #{batch_size := 200, attempts := 4}, _}] =
+        [Event || {[_, _, stop], _, _} = Event <- events(call)].
 
 request_is_observed(_) ->
     observed("honest.py"),
@@ -264,10 +304,12 @@ worker_has_up_and_down(_) ->
     [ok = signal_port:init() || _ <- lists:seq(1, 3)],
     lose(),
     [New] = signal_port_stage:os_pids(),
-    [{[signal_port, worker, up], #{system_time := _}, #{os_pid := Old}},
+    [{[signal_port, worker, up], #{system_time := _},
+      #{worker := 1, os_pid := Old}},
      {[signal_port, worker, down], #{system_time := _, calls := 3},
-      #{os_pid := Old, reason := "the worker ended with signal 9 (SIGKILL)"}},
-     {[signal_port, worker, up], #{system_time := _}, #{os_pid := New}}] = events(worker).
+      #{worker := 1, os_pid := Old, reason := "the worker ended with signal 9 (SIGKILL)"}},
+     {[signal_port, worker, up], #{system_time := _},
+      #{worker := 1, os_pid := New}}] = events(worker).
 
 raising_handler_fails_no_call(_) ->
     ok = signal_port_telemetry:start(),

@@ -237,7 +237,7 @@ main([File]) ->
 send_invalid(Bytes) ->
     [{Pid, Counters}] = signal_port_stage:until(fun() -> [_] = signal_port_table:workers() end),
     Alias = monitor(process, Pid, [{alias, reply_demonitor}]),
-    signal_port_worker:send(Pid, Counters, Alias, infinity, Bytes),
+    signal_port_worker:send(Pid, Counters, Alias, infinity, signal_port_secret:hide(Bytes)),
     receive {'DOWN', Alias, process, Pid, _} -> ok end,
     signal_port_stage:until(fun() -> signal_port:init() =:= ok end).
 

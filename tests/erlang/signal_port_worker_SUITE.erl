@@ -264,7 +264,7 @@ late_calls_of_ended_worker_are_bystanders(_) ->
     ok = sys:suspend(Worker),
     ok = signal_port_worker:report_invalid_reply(Worker),
     Aliases = [monitor(process, Worker, [{alias, reply_demonitor}]) || _ <- [1, 2, 3]],
-    Request = signal_port_codec:request(init, []),
+    Request = signal_port_secret:hide(signal_port_codec:request(init, [])),
     [ok = signal_port_worker:send(Worker, Counters, Alias, infinity, Request) || Alias <- Aliases],
     ok = sys:resume(Worker),
     [receive

@@ -1,10 +1,9 @@
 %% A stand-in for the library `telemetry': the part of it that signal_port calls and its tests
-%% need. Handlers run in the process of the event; a handler that raises is detached; a span has
-%% one of two ends. A registered process owns the table of the handlers, which has the library's
-%% own name.
+%% need. Handlers run in the process of the event; a handler that raises is detached. A registered
+%% process owns the table of the handlers, which has the library's own name.
 -module(telemetry).
 
--export([start/0, stop/0, attach/4, execute/3, span/3]).
+-export([start/0, stop/0, attach/4, execute/3]).
 
 -define(TABLE, telemetry_handler_table).
 
@@ -43,22 +42,3 @@ execute(Event, Measurements, Metadata) when is_map(Measurements), is_map(Metadat
                              "Class=~p~nReason=~p~nStacktrace=~p~n", [Class, Reason, Trace])
         end
     end, ets:lookup(?TABLE, Event)).
-
--spec span([atom()], map(), fun(() -> {Result, map()})) -> Result.
-span(Prefix, StartMetadata, Fun) ->
-    Start = erlang:monotonic_time(),
-    Context = #{telemetry_span_context => make_ref()},
-    execute(Prefix ++ [start], #{system_time => erlang:system_time()},
-            maps:merge(Context, StartMetadata)),
-    try Fun() of
-        {Result, StopMetadata} ->
-            execute(Prefix ++ [stop], #{duration => erlang:monotonic_time() - Start},
-                    maps:merge(Context, StopMetadata)),
-            Result
-    catch
-        Class:Reason:Trace ->
-            Metadata = StartMetadata#{kind => Class, reason => Reason, stacktrace => Trace},
-            execute(Prefix ++ [exception], #{duration => erlang:monotonic_time() - Start},
-                    maps:merge(Context, Metadata)),
-            erlang:raise(Class, Reason, Trace)
-    end.
