@@ -5,15 +5,18 @@
 %% that echoes a frame of 64 bytes. `echo_as_long': the same program echoes the whole request, for
 %% operations whose reply is as long. `erlport': another bridge to Python. `python': the operation
 %% alone, timed inside Python. `socket' and `tls': the application in a VM of its own, with workers
-%% behind a Unix socket, and behind a proxy with TLS.
+%% behind a Unix socket, and behind a proxy with TLS. `node': in a VM of its own without workers,
+%% whose calls another VM answers.
 -module(signal_port_bench_engines).
 
 -export([start/1, names/1, can/3, call/4, sample/5, in_place/4, start_application/1]).
 -export_type([engines/0, name/0]).
 
--type name() :: port | nif | crypto | echo | echo_as_long | erlport | python | socket | tls.
+-type name() :: port | nif | crypto | echo | echo_as_long | erlport | python | socket | tls
+              | node.
 -type engines() :: #{name() => term()}.
 
+-define(CLEAR_TEXT, [{distribution, clear_text}]).
 -define(WARM_UP_CALLS, 5).
 -define(CHILD_VM_TIMEOUT, 600_000). % milliseconds
 
@@ -22,7 +25,7 @@
 -spec start(#{echo | python | nif | erlport | socket | tls => string()}) -> engines().
 start(Paths) ->
     ok = start_application([]),
-    Others = [nif, crypto, echo, echo_as_long, erlport, python, socket, tls],
+    Others = [nif, crypto, echo, echo_as_long, erlport, python, socket, tls, node],
     maps:from_list([{port, ready} | [{Name, Engine} || Name <- Others,
                                                        Engine <- start(Name, Paths)]]).
 
@@ -64,14 +67,28 @@ start(erlport, #{erlport := Folder, python := Python}) ->
     end;
 start(python, #{python := Python}) ->
     [spawn_link(fun() -> serve_port(Python, ["bench/own_time.py"]) end)];
+start(node, _Paths) ->
+    {_, Server} = start_vm(as_node(signal_port_bench_serves), [{serve_nodes, true} | ?CLEAR_TEXT]),
+    {Thin, _} = start_vm(as_node(signal_port_bench_thin),
+                         [{use_nodes, fallback}, {pool_size, 0} | ?CLEAR_TEXT]),
+    true = peer:call(Thin, net_kernel, connect_node, [Server]),
+    [{peer, Thin}];
 start(Channel, Paths) when is_map_key(Channel, Paths) ->
-    Path = lists:append([["-pa", Folder] || Folder <- code:get_path(), Folder =/= "."]),
-    {ok, Peer, _} = peer:start_link(#{connection => standard_io, args => Path}),
-    Options = [{socket, map_get(Channel, Paths)}],
-    ok = peer:call(Peer, ?MODULE, start_application, [Options], ?CHILD_VM_TIMEOUT),
+    {Peer, _} = start_vm(#{}, [{socket, map_get(Channel, Paths)}]),
     [{peer, Peer}];
 start(_, _Paths) ->
     [].
+
+start_vm(How, Options) ->
+    Path = lists:append([["-pa", Folder] || Folder <- code:get_path(), Folder =/= "."]),
+    {ok, Peer, Node} = peer:start_link(How#{connection => standard_io,
+                                            args => maps:get(args, How, []) ++ Path}),
+    ok = peer:call(Peer, ?MODULE, start_application, [Options], ?CHILD_VM_TIMEOUT),
+    {Peer, Node}.
+
+as_node(Name) ->
+    #{name => Name, host => "127.0.0.1", longnames => true,
+      args => ["-setcookie", "bench", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"]}.
 
 %% @doc Applies a function of an engine where the engine is: here, or in its own VM, where it is the
 %% port. The function's first two arguments are the name and the engines.
@@ -102,7 +119,7 @@ can(erlport, Operation, _) ->
 can(echo_as_long, Operation, _) ->
     lists:member(Operation, [aes_gcm_encrypt, aes_gcm_decrypt, encrypt_message, decrypt_message,
                              dr_encrypt, dr_decrypt]);
-can(Channel, Operation, _) when Channel =:= socket; Channel =:= tls ->
+can(Channel, Operation, _) when Channel =:= socket; Channel =:= tls; Channel =:= node ->
     lists:member(Operation, [sha256, dr_encrypt]);
 can(_, _, _) ->
     true.

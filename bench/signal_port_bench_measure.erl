@@ -58,7 +58,7 @@ many_callers(#{name := Case, operation := Operation, size := Size, args := Args}
 
 %% The engines that many callers can call at once.
 shared(Operation, Engines) ->
-    [Name || Name <- [port, nif, crypto, erlport, socket, tls], is_map_key(Name, Engines),
+    [Name || Name <- [port, nif, crypto, erlport, socket, tls, node], is_map_key(Name, Engines),
              signal_port_bench_engines:can(Name, Operation, Engines)].
 
 call(Name, Engines, Operation, Args) ->

@@ -31,6 +31,7 @@
 -define(MAX_AUTO_POOL_SIZE, 8).      % each worker uses about 25 MiB
 -define(MAX_POOL_SIZE, 256).
 -define(AUTO_BUSY_WAIT, 100).        % microseconds; about what a tiny call and its caller take
+-define(SERVING_BUSY_WAIT, 300).     % microseconds; the same for a caller on another node
 -define(MAX_BUSY_WAIT, 10_000).      % microseconds
 -define(MIN_FRAME, 16 * 1024).       % bytes
 -define(MAX_FRAME, 16#7FFFFFFF).     % bytes; the most that a port accepts at once
@@ -80,7 +81,7 @@ check([], [], Config) ->
             invalid("signal_port's options ~s and ~s exclude each other: remove one of them",
                     [One, Other]);
         _ ->
-            check_size(Config)
+            check_size(resolve(Config))
     end;
 check([Unknown | _], [], _Config) ->
     Name = case Unknown of {Key, _} -> Key; _ -> Unknown end,
@@ -121,7 +122,6 @@ value(_Name, [_ | _], _Default, _IsValid) ->
     malformed.
 
 resolve(pool_size, auto) -> min(erlang:system_info(schedulers_online), ?MAX_AUTO_POOL_SIZE);
-resolve(busy_wait, auto) -> auto_busy_wait(erlang:system_info(schedulers_online));
 resolve(command, [_ | _] = Command) -> lists:map(fun as_string/1, Command);
 resolve(Name, Path) when is_binary(Path), (Name =:= python orelse Name =:= socket) ->
     as_string(Path);
@@ -130,9 +130,16 @@ resolve(_, Value) -> Value.
 as_string(Text) when is_binary(Text) -> unicode:characters_to_list(Text);
 as_string(Text) -> Text.
 
+%% What depends on another option.
+resolve(#{busy_wait := auto, serve_nodes := Serves} = Config) ->
+    Config#{busy_wait := auto_busy_wait(erlang:system_info(schedulers_online), Serves)};
+resolve(Config) ->
+    Config.
+
 %% On one core a worker that spins takes the time of its caller.
-auto_busy_wait(1) -> 0;
-auto_busy_wait(_) -> ?AUTO_BUSY_WAIT.
+auto_busy_wait(1, _) -> 0;
+auto_busy_wait(_, false) -> ?AUTO_BUSY_WAIT;
+auto_busy_wait(_, true) -> ?SERVING_BUSY_WAIT.
 
 is_backend(Value) -> lists:member(Value, [auto, probe, port, nif]).
 

@@ -126,6 +126,8 @@ decode(Request, Remaining, #state{operations = Operations}) ->
 is_time(infinity) -> true;
 is_time(Remaining) -> is_integer(Remaining) andalso 0 =< Remaining andalso Remaining =< ?MAX_TIME.
 
+begin_call(Tag, 0, _Request, _Decoded, State) ->
+    add_answer(Tag, expired, State);
 begin_call(Tag, Remaining, Request, Decoded, #state{open = Open} = State) ->
     Deadline = signal_port_deadline:from_timeout(Remaining),
     case run(Request, Decoded, Deadline, State) of

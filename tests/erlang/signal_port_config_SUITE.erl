@@ -44,7 +44,8 @@ pool_size_follows_the_schedulers(_) ->
 busy_wait_follows_the_schedulers(_) ->
     Online = erlang:system_info(schedulers_online),
     {ok, #{busy_wait := Auto}} = signal_port_config:check([{busy_wait, auto}]),
-    Auto = case Online of 1 -> 0; _ -> 100 end,
+    {ok, #{busy_wait := Serving}} = signal_port_config:check([{serve_nodes, true}]),
+    {Auto, Serving} = case Online of 1 -> {0, 0}; _ -> {100, 300} end,
     erlang:system_flag(schedulers_online, 1),
     try
         {ok, #{busy_wait := 0}} = signal_port_config:check([])

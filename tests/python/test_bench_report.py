@@ -38,7 +38,7 @@ SECTIONS = [
     "Memory",
     "Start",
     "Goals",
-    "Of 19 goals",
+    "Of 23 goals",
 ]
 BUNDLE = "process_pre_key_bundle, known identity"
 LOAD = "process_pre_key_bundle"
@@ -147,7 +147,7 @@ class TestTables:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         found = rows({"format": 2}, tmp_path, capsys)
-        assert found[-1] == ["Of 19 goals 0 are met, 0 are missed, 19 were not measured."]
+        assert found[-1] == ["Of 23 goals 0 are met, 0 are missed, 23 were not measured."]
 
     def test_note_of_a_file_is_printed_once(self, capsys: pytest.CaptureFixture[str]) -> None:
         noted = {**small(), "note": "The NIF was reconstructed."}
