@@ -11,10 +11,10 @@ EBINS  := _build/default/lib/*/ebin
 BUILT  := _build/default/lib/signal_port/built
 NEED   := @sh scripts/need.sh
 IN_NEW := @PYTHON='$(PYTHON)' VENV_FLAGS='$(VENV_FLAGS)' sh
-.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*/\1/p' Makefile)
+.PHONY: $(shell sed -n 's/^\([a-z0-9 -]*\):.*/\1/p' Makefile)
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9 -]*\):[^#]*## /\1	/p' Makefile | expand -t 22
 setup: erlang ## Erlang and rebar3, if they are missing; the tools for work on this, in .venv
 	$(IN_NEW) scripts/make_venv.sh
 erlang:
@@ -70,8 +70,8 @@ test-aarch64: setup build ## the main job on ARM64, emulated
 	@bash tests/systems/aarch64.sh
 test-bundle: build ## the bundle in a Debian without a Python
 	@bash tests/systems/bundle.sh
-test-trixie: ## tests and checks on Debian 13 (Erlang/OTP 27, Python 3.13), in a root of its own
-	@bash tests/systems/debian.sh trixie
+test-trixie test-sid: test-%: ## tests and checks on Debian 13, on Debian sid, in a root of its own
+	@bash tests/systems/debian.sh $*
 test-dockerfile: ## the Dockerfile of the guides, without Docker
 	@bash tests/systems/dockerfile.sh
 

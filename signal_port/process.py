@@ -1,4 +1,4 @@
-"""What a worker's OS process does before it serves: it shields its memory and takes its streams.
+"""What a worker's OS process does before it serves: it takes its streams and shields its memory.
 
 The port's pipes are put out of reach of everything else: what a stray print writes goes to standard
 error, never between two frames. If the system cannot do a step, the process starts without it.

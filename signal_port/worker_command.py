@@ -57,11 +57,11 @@ def run_worker(max_frame=None, busy_wait=0):
     `max_frame` is the longest payload in either direction, in bytes; `busy_wait` the microseconds
     to wait awake for requests that come fast.
     """
-    harden_process()
     try:
-        source, sink = take_streams()
+        source, sink = take_streams()  # first: what opens a file would take a closed one's number
     except OSError:
         return fail("standard input or output is closed", USAGE)
+    harden_process()
     reason = missing_requirement()
     if reason:
         write_unfit(sink, reason)

@@ -47,10 +47,17 @@ guarded({os_pid, OsPid}, Attend) ->
     Guard = open_port({spawn_executable, "/bin/sh"}, [{args, ["-c", Script]}, hide]),
     Outcome = Attend(),
     Outcome =:= hung andalso signal_port_watchdog:kill(OsPid),
-    _ = catch port_command(Guard, "gone\n"),
+    dismiss(Guard),
     Outcome;
 guarded(undefined, Attend) ->
     Attend().  % it has ended already
+
+dismiss(Guard) ->
+    try
+        port_command(Guard, "gone\n")
+    catch
+        error:badarg -> true  % it was killed
+    end.
 
 collect(Port, Deadline, Output) ->
     receive

@@ -290,9 +290,10 @@ def mounted(priv: Priv, options: str, uv: str) -> str:
         'cp -R "$1" "$1.copy" && mount -t tmpfs -o size=50m none "$1" && '
         'cp -R "$1.copy/." "$1" && mount -o "remount,$2" "$1" && exec sh "$1/install"'
     )
-    names = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command, "mounted"]
+    # In a root of its own (chroot) a namespace of users is forbidden, and root needs none.
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     ended = subprocess.run(
-        [*names, str(priv.path), options],
+        ["unshare", *user, "--mount", "sh", "-c", command, "mounted", str(priv.path), options],
         env={**priv.environment, "UV": uv},
         capture_output=True,
         text=True,

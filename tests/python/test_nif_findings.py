@@ -11,6 +11,7 @@ from signal_port.beam_file import Module
 from signal_port.elf_image import Image
 from signal_port.elf_memory import Unreadable
 from signal_port.finding import Finding, Target
+from signal_port.nif_interface import NEWEST_RELEASE
 from signal_port.nif_library import HiddenEntry, NoNif, read_entry
 
 pytestmark = nifs.ON_LINUX
@@ -20,6 +21,7 @@ MODULE = Module(
     frozenset({("hello", 0), ("slow", 1), ("read", 2)}),
     frozenset({("helper", 1)}),
 )
+OTP = NEWEST_RELEASE  # it loads libraries that were compiled for any other
 GLIBC_HERE = (2, 36)
 
 # Where the fields of an entry and of a function are.
@@ -35,7 +37,7 @@ def examine(
 ) -> list[Finding]:
     """Return the findings of a library."""
     image = Image(data)
-    target = target or Target(image.architecture, 25, GLIBC_HERE)
+    target = target or Target(image.architecture, OTP, GLIBC_HERE)
     findings = list(elf_findings.of_image(image, target, list(missing)))
     try:
         entry = read_entry(image)
@@ -111,7 +113,7 @@ class TestTarget:
     def test_architecture_is_compared(
         self, architecture: str | None, codes: list[str], healthy: bytes
     ) -> None:
-        assert [one.code for one in examine(healthy, Target(architecture, 25))] == codes
+        assert [one.code for one in examine(healthy, Target(architecture, OTP))] == codes
 
     def test_interface_newer_than_the_release_is_refused(self, healthy: bytes) -> None:
         (found,) = examine(forged(healthy, 4, 16, 4), Target(None, 23))
@@ -129,7 +131,7 @@ class TestTarget:
         self, glibc: tuple[int, int] | None, codes: list[str], tmp_path: Path
     ) -> None:
         data = nifs.build("newer_glibc", tmp_path, "x86_64").read_bytes()
-        assert [one.code for one in examine(data, Target(None, 25, glibc))] == codes
+        assert [one.code for one in examine(data, Target(None, OTP, glibc))] == codes
 
     def test_packed_relocations_need_the_glibc_that_reads_them(self, tmp_path: Path) -> None:
         flags = "-Wl,-z,pack-relative-relocs"
