@@ -7,7 +7,9 @@ all() ->
 
 groups() ->
     [{requests, [request_matches_the_protocol, binary_gets_the_shortest_form,
-                 pre_key_info_is_encoded, length_is_clamped, unknown_operation_is_badarg,
+                 pre_key_info_is_encoded, length_is_clamped, integers_have_32_bits,
+                 other_arguments_are_invalid,
+                 short_names_are_completed, unknown_operation_is_badarg,
                  wrong_argument_count_is_badarg, badarg_has_no_argument,
                  batch_matches_the_protocol]},
      {replies, [tag_wraps_at_32_bits, own_tag_is_accepted, other_tag_is_refused]},
@@ -46,6 +48,23 @@ length_is_clamped(_) ->
 encoded_length(Length) ->
     Request = signal_port_codec:request(hkdf_sha256, [<<>>, <<>>, <<>>, Length]),
     binary:part(iolist_to_binary(Request), iolist_size(Request), -5).
+
+integers_have_32_bits(_) ->
+    [IsValid = signal_port_codec:is_valid(int32, Integer)
+     || {Integer, IsValid} <- [{-1 bsl 31, true}, {(1 bsl 31) - 1, true},
+                               {(-1 bsl 31) - 1, false}, {1 bsl 31, false}]],
+    [IsValid = signal_port_codec:is_valid(pre_key_info, {Id, Id, Id, <<9:256>>})
+     || {Id, IsValid} <- [{0, true}, {(1 bsl 32) - 1, true}, {-1, false}, {1 bsl 32, false}]].
+
+other_arguments_are_invalid(_) ->
+    [false = signal_port_codec:is_valid(Type, Arg)
+     || {Type, Args} <- [{binary, [<<1:7>>, atom, "list", 1]}, {int32, [1.0, atom, <<1>>]},
+                         {integer, [1.0, atom, <<1>>]}, {pre_key_info, [{1, 2, 3, <<9:248>>}]}],
+        Arg <- Args].
+
+short_names_are_completed(_) ->
+    [dr_encrypt, dr_decrypt, sha256] =
+        [signal_port_codec:full_name(Name) || Name <- [encrypt, decrypt, sha256]].
 
 unknown_operation_is_badarg(_) ->
     badarg = raised(fun() -> signal_port_codec:request(exec, [<<"ls">>]) end).
@@ -95,6 +114,8 @@ each_form_is_decoded(_) ->
                            {-32768, <<16#D1, 32768:16>>}, {-2147483648, <<16#D2, 16#80000000:32>>},
                            {<<"ab">>, <<16#C4, 2, "ab">>}, {<<"ab">>, <<16#C5, 2:16, "ab">>},
                            {<<"ab">>, <<16#C6, 2:32, "ab">>}, {ok, <<16#D5, 1, "ok">>},
+                           {<<"ab">>, <<16#D9, 2, "ab">>}, {<<"ab">>, <<16#DA, 2:16, "ab">>},
+                           {signature_failed, <<16#D8, 1, "signature_failed">>},
                            {undefined, <<16#C7, 9, 1, "undefined">>}, {{}, <<16#90>>},
                            {{}, <<16#DC, 0:16>>}, {{1, ok}, <<16#DC, 2:16, 1, 16#D5, 1, "ok">>},
                            {{ok, {1, <<>>}}, <<16#92, 16#D5, 1, "ok", 16#92, 1, 16#C4, 0>>}]].

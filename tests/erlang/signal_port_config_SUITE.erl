@@ -177,7 +177,9 @@ unknown_option_lists_the_options(_) ->
 
 option_without_value_is_refused(_) ->
     {error, "signal_port's option python must be given as {python, Value}"} =
-        signal_port_config:check([{python, "/usr/bin", "python3"}]).
+        signal_port_config:check([{python, "/usr/bin", "python3"}]),
+    {error, "signal_port's option pool_size must be given as {pool_size, Value}"} =
+        signal_port_config:check([{pool_size}]).
 
 other_terms_are_refused(_) ->
     [{error, [_ | _]} = signal_port_config:check([NoOption])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusal import refused
 
-from signal_port import ed25519, primitives
+from signal_port import ed25519, edwards25519, primitives
 
 SMALL_ORDER = sorted(edwards.small_order_encodings())
 NOT_CANONICAL = [y | sign << 255 for y in range(edwards.P, 2**255) for sign in (0, 1)]
@@ -106,6 +106,7 @@ class TestVerifying:
 
     def test_small_order_encodings_are_fourteen(self) -> None:
         assert len(SMALL_ORDER) == 14
+        assert sorted(edwards25519.SMALL_ORDER) == SMALL_ORDER
 
     @pytest.mark.parametrize("public", SMALL_ORDER, ids=bytes.hex)
     def test_small_order_public_key_is_invalid_though_the_equation_holds(

@@ -160,6 +160,11 @@ class TestVarints:
         with refused("malformed_message"):
             messages.decode_header(header_with(varint(value)))
 
+    def test_integer_of_an_optional_field_over_32_bits_is_refused(self) -> None:
+        fields = [*PRE_KEY_MESSAGE[:3], number_field(4, 2**32), *PRE_KEY_MESSAGE[4:]]
+        with refused("malformed_message"):
+            decode_pre_key_fields(b"".join(fields))
+
     @pytest.mark.parametrize("size", range(1, 11))
     def test_tag_and_length_longer_than_minimal_are_read(self, size: int) -> None:
         overlong = varint(0x0A, size) + varint(6, size) + b"header" + ENVELOPE[1]
