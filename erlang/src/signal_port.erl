@@ -41,7 +41,7 @@
 -export([batch/1, send_request/2, send_request/3, receive_response/1, receive_response/2,
          check_response/2]).
 %% The application
--export([info/0, child_spec/1, doctor/0]).
+-export([info/0, metrics/0, dispatch_stats/0, child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, message/0,
               pre_key_info/0, key_id/0, uint32/0, bridge_error/0, operation/0, request_id/0,
@@ -404,6 +404,19 @@ info() ->
     #{backend => Backend, reason => Reason, versions => Versions, totals => Totals,
       workers => Workers, nodes => signal_port_nodes:info()}.
 
+%% @doc Returns metrics of the workers in Prometheus' text format 0.0.4, to serve under `/metrics'.
+%% If the application is not running, they say so.
+-spec metrics() -> binary().
+metrics() ->
+    signal_port_metrics:text(info_if_running()).
+
+%% @doc Gives telemetry the event `[signal_port, pool, stats]', with the `totals' of {@link info/0},
+%% the number of `workers' and how many are `ready'. It is a measurement for `telemetry_poller':
+%% `{signal_port, dispatch_stats, []}'. It never raises.
+-spec dispatch_stats() -> ok.
+dispatch_stats() ->
+    signal_port_metrics:dispatch(info_if_running()).
+
 %% @doc Returns a child specification of the whole pool, for a supervisor of your own. Load the
 %% application then, but do not start it. The options replace the application's environment.
 -spec child_spec([option()]) -> supervisor:child_spec().
@@ -420,6 +433,14 @@ doctor() ->
     Report.
 
 %% --- Internals ---
+
+info_if_running() ->
+    try
+        info()
+    catch
+        exit:_ -> not_running;
+        error:badarg -> not_running  % the table is gone
+    end.
 
 send_request(Arity, Name, Args, Timeout) ->
     {Operation, _, Request} =
