@@ -25,8 +25,7 @@ defmodule SignalPort.MixProject do
   end
 
   def application do
-    # Without Elixir the application works, too: a VM that it starts to try something has none.
-    [applications: @properties[:applications] ++ [:elixir], optional_applications: [:elixir]] ++
+    [extra_applications: @properties[:applications]] ++
       Keyword.take(@properties, [:mod, :registered, :env])
   end
 

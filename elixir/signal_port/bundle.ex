@@ -48,7 +48,7 @@ defmodule SignalPort.Bundle do
   end
 
   def new(identity, signed_pre_key, %PreKey{} = one_time_pre_key) do
-    %__MODULE__{
+    %{
       new(identity, signed_pre_key)
       | one_time_pre_key_id: one_time_pre_key.id,
         one_time_pre_key: one_time_pre_key.public
@@ -88,7 +88,7 @@ defmodule SignalPort.Bundle do
 
   def from_binary(<<first::binary-128, one_time_pre_key::binary-32>>) do
     {:ok, bundle} = from_binary(first)
-    {:ok, %__MODULE__{bundle | one_time_pre_key: one_time_pre_key}}
+    {:ok, %{bundle | one_time_pre_key: one_time_pre_key}}
   end
 
   def from_binary(_), do: {:error, :invalid_bundle_size}
