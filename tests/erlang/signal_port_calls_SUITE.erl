@@ -16,7 +16,7 @@ groups() ->
                 missing_number_counts_as_dropped, late_number_is_taken_back,
                 expected_number_counts_as_dropped, late_expected_number_is_taken_back]},
      {counters, [each_counter_is_one_of_its_own, call_is_pending_until_its_reply,
-                 call_is_pending_until_it_is_dropped]},
+                 call_is_pending_until_it_is_dropped, next_call_is_pending_until_it_is_answered]},
      {ends, [oldest_open_call_is_apart, waiting_calls_have_no_oldest]},
      {deadlines, [infinite_deadline_never_passes, past_deadline_has_no_time_left,
                   deadline_is_its_timeout_away]}].
@@ -131,6 +131,16 @@ call_is_pending_until_it_is_dropped(_) ->
     3 = signal_port_counters:pending(Counters),
     _ = signal_port_calls:drop_expired(Calls),
     1 = signal_port_counters:pending(Counters).
+
+%% For a channel that keeps the open calls itself.
+next_call_is_pending_until_it_is_answered(_) ->
+    Counters = signal_port_counters:new(),
+    {1, infinity, _, Calls} = signal_port_calls:next(arrived([1, 2], Counters)),
+    {2, infinity, _, Empty} = signal_port_calls:next(Calls),
+    none = signal_port_calls:next(Empty),
+    {2, 0} = pending_and_answered(Counters),
+    _ = signal_port_calls:answered(signal_port_calls:answered(Empty)),
+    {0, 2} = pending_and_answered(Counters).
 
 %% --- The end of a worker ---
 

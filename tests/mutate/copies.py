@@ -10,57 +10,59 @@ from pathlib import Path
 from targets import Target
 
 ROOT = Path(__file__).parents[2]
-APPLICATION = Path("_build/test/lib/signal_port")
+BUILT = ROOT / "_build/test/lib/signal_port"  # the application and its suites, compiled
+RUNNER = ROOT / "_build/mutate"  # signal_port_cases, compiled
+INVALID = 2  # exit status of signal_port_cases if a source cannot be compiled
 
 
 class Copy:
-    """The tracked and new files, and the compiled application with its suites."""
+    """The tracked and the new files of the repository."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.rmtree(folder, ignore_errors=True)
+        self._puts = 0
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True)
         for name in names.stdout.splitlines():
-            if (ROOT / name).exists():
+            if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        shutil.copytree(ROOT / APPLICATION, folder / APPLICATION, symlinks=True)
-        (folder / "priv").mkdir()
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / "files").mkdir()  # of the cases
 
-    def put(self, path: str, text: str) -> bool:
-        """Write a source, and compile it. Return whether it is one."""
+    def put(self, path: str, text: str) -> None:
+        """Write a source."""
         (self.folder / path).write_text(text)
-        if path.endswith(".py"):
-            return True  # the tests import it
-        compiler = ["erlc", "+debug_info", "-o", str(self.folder / APPLICATION / "ebin"), path]
-        return subprocess.run(compiler, cwd=self.folder, capture_output=True).returncode == 0
+        self._puts += 1
+        os.utime(self.folder / path, (self._puts, self._puts))  # each has bytecode of its own
 
     def run(self, target: Target, seed: int, timeout: float | None) -> str:
-        """Run the tests of a target. Return `passed`, `failed` or `timed out`."""
-        for command in _commands(target, seed):
-            outcome = self._run(command, timeout)
-            if outcome != "passed":
-                return outcome
-        return "passed"
-
-    def _run(self, command: list[str], timeout: float | None) -> str:
+        """Run a target's tests. Return `passed`, `failed`, `timed out` or `invalid`."""
+        is_python = target.path.endswith(".py")
+        command = _pytest(target, seed) if is_python else _erl(target)
         with open(self.folder / "output", "wb") as output:
             tests = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                stdout=output,
-                stderr=output,
-                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # no edit is taken for another
-                start_new_session=True,
+                command, cwd=self.folder, stdout=output, stderr=output, start_new_session=True
             )
             try:
-                return "failed" if tests.wait(timeout) else "passed"
+                status = tests.wait(timeout)
             except subprocess.TimeoutExpired:
                 return "timed out"
             finally:
                 _end_group(tests)
+        if status == INVALID and not is_python:
+            return "invalid"
+        return "failed" if status else "passed"
+
+
+def _pytest(target: Target, seed: int) -> list[str]:
+    options = ["-x", "-q", "--assert=plain", f"--hypothesis-seed={seed}"]
+    return [sys.executable, "-m", "pytest", *options, *target.tests]
+
+
+def _erl(target: Target) -> list[str]:
+    paths = ["-pa", str(BUILT / "ebin"), str(BUILT / "tests/erlang"), str(RUNNER)]
+    start = ["-s", "signal_port_cases", "main", "-extra", "files", target.path]
+    return ["erl", "-noshell", *paths, *start, *target.tests]
 
 
 def _end_group(leader: "subprocess.Popen[bytes]") -> None:
@@ -71,10 +73,3 @@ def _end_group(leader: "subprocess.Popen[bytes]") -> None:
         return
     finally:
         leader.wait()
-
-
-def _commands(target: Target, seed: int) -> list[list[str]]:
-    if target.path.endswith(".py"):
-        options = ["-x", "-q", "-p", "no:cacheprovider", f"--hypothesis-seed={seed}"]
-        return [[sys.executable, "-m", "pytest", *options, *target.tests]]
-    return [["sh", "scripts/test_erlang.sh", *tests.split()] for tests in target.tests]

@@ -117,8 +117,10 @@ class Module:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Return whether a node is a docstring, or has the words of a sentence."""
+    """Return whether a node is a docstring, `__all__`, or has the words of a sentence."""
     match node:
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
         case ast.Expr(value=ast.Constant()) | ast.JoinedStr():
             return True
         case ast.Constant(value=str(value)):
