@@ -1,10 +1,11 @@
 #!/bin/sh
-# Checks what belongs to neither Python nor Erlang: shell scripts, Nix, Elixir, the workflows of
+# Checks what belongs to neither Python nor Erlang: shell scripts, Nix, Elixir, prose, workflows of
 # GitHub. Run in the repository's root after `make setup'.
 set -eux
 
 sh scripts/need.sh shellcheck:shellcheck nix-instantiate:nix-bin elixir:elixir
 git ls-files '*.sh' .ci | xargs shellcheck
+git ls-files '*.md' '*.livemd' | xargs .venv/bin/python3 scripts/lint_prose.py
 nix-instantiate --eval --strict tests/systems/nix/evaluate.nix
 mix format --check-formatted
 mix compile --warnings-as-errors
