@@ -19,8 +19,8 @@ defmodule SignalPort.Session do
 
   Rules that it keeps:
 
-    * A step whose session could not be stored did not happen. Its message or text is thrown away,
-      and the next step uses the session before it.
+    * A step whose session could not be stored did not happen: its message or text is thrown away.
+      The next step loads the session again, since a storage can fail after it has stored.
     * A step that fails changes nothing.
     * If the process ends, its supervisor starts it with the session that was stored last.
     * Crash reports, `:sys.get_status/1` and failed calls show neither session nor message nor text. The
@@ -31,10 +31,11 @@ defmodule SignalPort.Session do
   @type option :: {:name, GenServer.name()} | {:storage, {module, argument :: term}}
 
   @typedoc """
-  Why a step did not happen: `:not_stored`, `:unavailable` if the process is not running or ended
-  during the step, or a reason of `SignalPort.encrypt/2` and `SignalPort.decrypt/2`.
+  Why a step did not happen: `:not_stored`; `:not_loaded` if that was so before, and the session cannot
+  be loaded again; `:unavailable` if the process is not running or ended during the step; or a reason
+  of `SignalPort.encrypt/2` and `SignalPort.decrypt/2`.
   """
-  @type reason :: :not_stored | atom
+  @type reason :: :not_stored | :not_loaded | :unavailable | atom
 
   @doc "Returns a child specification. Its id is the name, so that a supervisor can have many."
   @spec child_spec([option]) :: Supervisor.child_spec()
@@ -88,28 +89,23 @@ defmodule SignalPort.Session do
 
   defp step(_, operation, _), do: raise(ArgumentError, "#{operation} takes a binary")
 
+  # The session is nil if the storage alone knows which one is the last.
   @impl true
   def init({module, argument}) do
     Process.flag(:sensitive, true)
 
-    case call_storage(module, :load, [argument]) do
-      {:ok, session} when is_binary(session) ->
-        {:ok, %{session: session, storage: module, argument: argument}}
-
-      {:error, reason} ->
-        {:stop, {:not_loaded, reason}}
-
-      _ ->
-        {:stop, {:not_loaded, :no_session}}
+    case load(%{session: nil, storage: module, argument: argument}) do
+      {:ok, state} -> {:ok, state}
+      {:error, reason} -> {:stop, {:not_loaded, reason}}
     end
   end
 
   @impl true
   def handle_call({:encrypt, plaintext}, _from, state),
-    do: advance(SignalPort.encrypt(state.session, plaintext), :encrypted, state)
+    do: advance(:encrypted, state, &SignalPort.encrypt(&1, plaintext))
 
   def handle_call({:decrypt, message}, _from, state),
-    do: advance(SignalPort.decrypt(state.session, message), :decrypted, state)
+    do: advance(:decrypted, state, &SignalPort.decrypt(&1, message))
 
   # A clause that fits nothing would show the state.
   def handle_call(_, _from, state), do: {:reply, {:error, :unknown_step}, state}
@@ -120,22 +116,32 @@ defmodule SignalPort.Session do
   @impl true
   def handle_info(_, state), do: {:noreply, state}
 
-  defp advance({:ok, {output, session}}, step, state) do
-    case store(state, session, {step, output}) do
+  defp advance(step, state, operation) do
+    case load(state) do
+      {:ok, state} -> store(step, state, operation.(state.session))
+      {:error, _} -> {:reply, {:error, :not_loaded}, state}
+    end
+  end
+
+  defp store(step, state, {:ok, {output, session}}) do
+    case call_storage(state.storage, :store, [state.argument, session, {step, output}]) do
       :ok -> {:reply, {:ok, output}, %{state | session: session}}
-      {:error, reason} -> {:reply, {:error, reason}, state}
+      # The storage's own reason can have anything in it, and is not returned.
+      _ -> {:reply, {:error, :not_stored}, %{state | session: nil}}
     end
   end
 
-  defp advance({:error, reason}, _, state), do: {:reply, {:error, reason}, state}
+  defp store(_, state, {:error, reason}), do: {:reply, {:error, reason}, state}
 
-  # The storage's own reason can have anything in it, and is not returned.
-  defp store(state, session, step) do
-    case call_storage(state.storage, :store, [state.argument, session, step]) do
-      :ok -> :ok
-      _ -> {:error, :not_stored}
+  defp load(%{session: nil} = state) do
+    case call_storage(state.storage, :load, [state.argument]) do
+      {:ok, session} when is_binary(session) -> {:ok, %{state | session: session}}
+      {:error, reason} -> {:error, reason}
+      _ -> {:error, :no_session}
     end
   end
+
+  defp load(state), do: {:ok, state}
 
   # An exception can have the session among its arguments, and in its message. Only where it was
   # raised and its kind are logged.

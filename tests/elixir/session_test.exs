@@ -20,7 +20,13 @@ defmodule SignalPort.SessionTest do
     def fail_once(table, fault), do: :ets.insert(table, {:fault, fault})
 
     @impl true
-    def load(table) when is_reference(table), do: {:ok, session(table)}
+    def load(table) when is_reference(table) do
+      case :ets.take(table, :lost) do
+        [] -> {:ok, session(table)}
+        [_] -> {:error, :enoent}
+      end
+    end
+
     def load({:answers, answer}), do: answer
     def load(:raises), do: raise("the session is planted text")
 
@@ -100,6 +106,30 @@ defmodule SignalPort.SessionTest do
           assert Table.steps(at_alice) == [encrypted: message]
         end)
       end
+    end
+
+    test "is used if it was stored all the same, so that no key is used twice",
+         %{at_alice: at_alice} do
+      silently(fn ->
+        Table.fail_once(at_alice, fn session ->
+          :ets.insert(at_alice, {:session, session})
+          raise "the answer of the database was lost"
+        end)
+
+        assert Session.encrypt(:alice, "never sent") == {:error, :not_stored}
+        {:ok, message} = Session.encrypt(:alice, @text)
+        assert Session.decrypt(:bob, message) == {:ok, @text}
+        # The number of the next message stands in byte 72 of a session.
+        assert <<_::binary-72, 2::little-32, _::binary>> = Table.session(at_alice)
+      end)
+    end
+
+    test "has to be loaded before the next step", %{at_alice: at_alice} do
+      Table.fail_once(at_alice, fn _ -> {:error, :disk_full} end)
+      :ets.insert(at_alice, {:lost})
+      assert Session.encrypt(:alice, "never sent") == {:error, :not_stored}
+      assert Session.encrypt(:alice, "never sent") == {:error, :not_loaded}
+      assert {:ok, _} = Session.encrypt(:alice, @text)
     end
 
     test "is logged by kind and place, and not by its bytes", %{at_alice: at_alice} do

@@ -14,7 +14,7 @@ defmodule SignalPort.Session.Storage do
 
   @doc """
   Returns the session that was stored last. The process calls it when it starts, so store the first
-  session before that.
+  session before that. It calls it again before the step after one that could not be stored.
   """
   @callback load(argument :: term) :: {:ok, SignalPort.session()} | {:error, reason :: term}
 
