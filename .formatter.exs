@@ -3,7 +3,7 @@
     "*.exs",
     ".formatter.exs",
     "elixir/**/*.ex",
-    "{erlang,examples,tests}/**/*.exs",
+    "{erlang,examples,guides,tests}/**/*.exs",
     "tests/**/*.ex"
   ],
   line_length: 100,
