@@ -41,7 +41,7 @@
 -export([batch/1, send_request/2, send_request/3, receive_response/1, receive_response/2,
          check_response/2]).
 %% The application
--export([info/0, metrics/0, dispatch_stats/0, child_spec/1, doctor/0]).
+-export([info/0, metrics/0, dispatch_stats/0, top/0, child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, message/0,
               pre_key_info/0, key_id/0, uint32/0, bridge_error/0, operation/0, request_id/0,
@@ -416,6 +416,13 @@ metrics() ->
 -spec dispatch_stats() -> ok.
 dispatch_stats() ->
     signal_port_metrics:dispatch(info_if_running()).
+
+%% @doc Shows a live table in the terminal: the workers with their calls a second, and how long the
+%% calls of each operation take. Leave it with `q' and Enter. Calls are measured only while a table
+%% is shown. There is one table in a VM; a second one returns an error.
+-spec top() -> ok | {error, Sentence :: string()}.
+top() ->
+    signal_port_top:run(fun info_if_running/0).
 
 %% @doc Returns a child specification of the whole pool, for a supervisor of your own. Load the
 %% application then, but do not start it. The options replace the application's environment.

@@ -1,5 +1,6 @@
 %% @private An observed call: telemetry gets an event when it starts and one when it ends, as by
-%% `telemetry:span/3', with what the call gathered on its way. Handlers run in the caller.
+%% `telemetry:span/3', with what the call gathered on its way. Handlers run in the caller. The times
+%% of calls also go to `signal_port:top/0', if it runs.
 %%
 %% If nobody listens, a call costs the question and nothing else.
 -module(signal_port_span).
@@ -11,7 +12,7 @@
 %% @doc Returns whether somebody listens.
 -spec is_observed() -> boolean().
 is_observed() ->
-    signal_port_event:has_telemetry().
+    signal_port_event:has_telemetry() orelse signal_port_latency:is_on().
 
 %% @doc Makes a call between the events `[signal_port, call, start]' and `stop' or `exception'.
 -spec observe(name(), fun((signal_port_observation:observation()) -> Answer)) -> Answer.
@@ -22,8 +23,10 @@ observe(Name, Call) ->
     execute(start, #{system_time => erlang:system_time(), monotonic_time => Start}, Metadata),
     try Call(Observation) of
         Answer ->
+            #{duration := Duration} = Ended = ended(Start),
+            signal_port_latency:is_on() andalso signal_port_latency:add(operation(Name), Duration),
             Gathered = signal_port_observation:measurements(Observation),
-            execute(stop, maps:merge(ended(Start), Gathered#{batch_size => batch_size(Name)}),
+            execute(stop, maps:merge(Ended, Gathered#{batch_size => batch_size(Name)}),
                     Metadata#{result => result(Answer),
                               worker => signal_port_observation:worker(Observation)}),
             Answer
