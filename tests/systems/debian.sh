@@ -25,7 +25,7 @@ copy_repository() {
     find "$root/repo" -mindepth 1 -maxdepth 1 \
         ! -name _build ! -name priv ! -name .venv -exec rm -rf {} +
     git ls-files -z --cached --others --exclude-standard |
-        tar -c --null --ignore-failed-read -T - | tar -x -C "$root/repo"
+        tar -c --null --ignore-failed-read -T - | tar -x -m -C "$root/repo" # later than the build, which is made again
     inside git init -q -b main
     inside git add -A # tests ask git which files belong to the repository
 }

@@ -66,6 +66,7 @@ settings() {
 enter() {
     local root=$1 home=/root path
     shift
+    mount --bind "$root" "$root" # a test that makes a namespace of mounts needs a mounted root
     # A container may forbid a new proc.
     mount -t proc proc "$root/proc" 2> /dev/null || mount --rbind /proc "$root/proc"
     mount --rbind /dev "$root/dev"
