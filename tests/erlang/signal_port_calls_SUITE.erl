@@ -100,7 +100,8 @@ late_expected_number_is_taken_back(_) ->
 %% --- Counters ---
 
 each_counter_is_one_of_its_own(_) ->
-    Counters = signal_port_counters:new(),
+    0 = signal_port_counters:place(signal_port_counters:new()),
+    Counters = signal_port_counters:new(9),
     [signal_port_counters:add_sent(Counters) || _ <- lists:seq(1, 100)],
     signal_port_counters:add_taken(Counters, 50),
     [signal_port_counters:add_answered(Counters) || _ <- lists:seq(1, 20)],
@@ -109,7 +110,8 @@ each_counter_is_one_of_its_own(_) ->
     {100, 50, 20, 3} = {signal_port_counters:sent(Counters), signal_port_counters:taken(Counters),
                         signal_port_counters:answered(Counters),
                         signal_port_counters:pending(Counters)},
-    {43, 73} = {signal_port_counters:waiting(Counters), signal_port_counters:in_flight(Counters)}.
+    {43, 73} = {signal_port_counters:waiting(Counters), signal_port_counters:in_flight(Counters)},
+    9 = signal_port_counters:place(Counters).
 
 call_is_pending_until_its_reply(_) ->
     Counters = signal_port_counters:new(),

@@ -15,7 +15,8 @@ groups() ->
                stalled_worker_leaks_nothing]},
      {types, [call_of_wrong_type_leaks_nothing, batch_of_wrong_type_leaks_nothing,
               request_of_wrong_type_leaks_nothing]},
-     {processes, [status_leaks_nothing, half_a_reply_leaks_nothing, mailbox_leaks_nothing,
+     {processes, [status_has_no_message_and_no_log, status_leaks_nothing,
+                  half_a_reply_leaks_nothing, mailbox_leaks_nothing,
                   debug_log_leaks_no_request, info_leaks_nothing, carrier_leaks_nothing,
                   killed_carrier_leaks_nothing, failing_carrier_leaks_nothing]}].
 
@@ -110,6 +111,11 @@ stalled_worker_leaks_nothing(Config) ->
     signal_port_stage:until(fun() -> signal_port_stage:restarts() >= 1 end),
     end_all(Callers),
     signal_port_search:finds_nothing(Config).
+
+status_has_no_message_and_no_log(Config) ->
+    Secret = proplists:get_value(secret, Config),
+    Status = #{message => Secret, log => [Secret], reason => normal},
+    #{message := hidden, log := [], reason := normal} = signal_port_secret:format_status(Status).
 
 status_leaks_nothing(Config) ->
     start("hangs.py", []),
