@@ -51,6 +51,13 @@ def turns(alice: bytes, bob: bytes) -> Iterator[tuple[list[bytes], bytes]]:
         _, alice = double_ratchet.decrypt(alice, wire)
 
 
+def test_roles_have_the_numbers_of_the_nif() -> None:
+    assert [(role.name, role.value) for role in double_ratchet.Role] == [
+        ("RESPONDER", 0),
+        ("INITIATOR", 1),
+    ]
+
+
 class TestMessages:
     """Messages that arrive in order, once."""
 
