@@ -402,6 +402,36 @@ defmodule SignalPort do
   def info, do: :signal_port.info()
 
   @doc """
+  Returns whether new calls are answered now, for a readiness probe. It never exits: before the start
+  and as soon as the application stops it returns `false`.
+
+      iex> SignalPort.ready?()
+      true
+  """
+  @spec ready?() :: boolean
+  def ready?, do: :signal_port.ready()
+
+  @doc """
+  Replaces all workers, one after the other, for example to load new Python packages. Callers notice
+  nothing. Returns the reason of the first new worker that does not get ready: then the others stay.
+
+      iex> SignalPort.replace_workers()
+      :ok
+  """
+  @spec replace_workers() :: :ok | {:error, charlist}
+  def replace_workers, do: :signal_port.replace_workers()
+
+  @doc """
+  Changes the number of workers, from 1 to 256. Workers that are too many end after the calls that
+  they have. Raises `ArgumentError` for any other argument.
+
+      iex> SignalPort.resize(2)
+      :ok
+  """
+  @spec resize(pool_size :: pos_integer) :: :ok
+  def resize(pool_size), do: :signal_port.resize(pool_size)
+
+  @doc """
   Returns a child specification of the whole pool, for a supervisor of your own:
 
       children = [{SignalPort, pool_size: 2}]

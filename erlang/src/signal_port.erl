@@ -41,7 +41,8 @@
 -export([batch/1, send_request/2, send_request/3, receive_response/1, receive_response/2,
          check_response/2]).
 %% The application
--export([info/0, metrics/0, dispatch_stats/0, top/0, child_spec/1, doctor/0]).
+-export([info/0, metrics/0, dispatch_stats/0, top/0, ready/0, replace_workers/0, resize/1,
+         child_spec/1, doctor/0]).
 
 -export_type([key/0, secret_key/0, signature/0, shared_secret/0, bundle/0, session/0, message/0,
               pre_key_info/0, key_id/0, uint32/0, bridge_error/0, operation/0, request_id/0,
@@ -423,6 +424,31 @@ dispatch_stats() ->
 -spec top() -> ok | {error, Sentence :: string()}.
 top() ->
     signal_port_top:run(fun info_if_running/0).
+
+%% @doc Returns whether new calls are answered now: a worker is ready, or the NIF is used. For a
+%% readiness probe: it never exits, and costs one look at a table. Returns `false' before the start,
+%% while no worker is ready, and as soon as the application stops.
+-spec ready() -> boolean().
+ready() ->
+    signal_port_table:is_ready().
+
+%% @doc Replaces all workers, one after the other, for example to load new Python packages. The next
+%% worker is ready before the old one gets no more calls, and the old one answers those that it has:
+%% callers notice nothing. Meanwhile the pool has one OS process more. Returns `ok' when all old
+%% workers have ended. If a new worker does not get ready, the old one stays, the others are left as
+%% they are, and the sentence says why.
+-spec replace_workers() -> ok | {error, Sentence :: string()}.
+replace_workers() ->
+    signal_port_pool:replace_workers().
+
+%% @doc Changes the number of workers, from 1 to 256, until the application is started anew. Returns
+%% at once: new workers then start, and workers that are too many end after the calls that they
+%% have. Raises `badarg' for any other argument. Exits with `noproc' if the application is not
+%% running.
+-spec resize(PoolSize :: pos_integer()) -> ok.
+resize(PoolSize) ->
+    signal_port_config:is_workers(PoolSize) orelse signal_port_badarg:in_resize(),
+    signal_port_pool:resize(PoolSize).
 
 %% @doc Returns a child specification of the whole pool, for a supervisor of your own. Load the
 %% application then, but do not start it. The options replace the application's environment.

@@ -5,13 +5,14 @@
 %% reports find format_error/2 there.
 -module(signal_port_badarg).
 
--export([in_call/3, in_request/3, in_timeout/1, in_batch/1, format_error/2]).
+-export([in_call/3, in_request/3, in_timeout/1, in_batch/1, in_resize/0, format_error/2]).
 
 -type requirement() ::
     signal_port_codec:type()
     | operation
     | timeout
     | calls
+    | pool_size
     | {arguments, Operation :: atom(), arity()}
     | {argument, Position :: pos_integer(), Operation :: atom(), signal_port_codec:type()}
     | {call, Number :: pos_integer(), requirement()}.
@@ -41,6 +42,11 @@ in_timeout(Arity) ->
 -spec in_batch(Calls :: term()) -> no_return().
 in_batch(Calls) ->
     raise(batch, 1, #{1 => first_wrong(Calls, 1)}).
+
+%% @doc Raises `badarg' in `resize'.
+-spec in_resize() -> no_return().
+in_resize() ->
+    raise(resize, 1, #{1 => pool_size}).
 
 -spec raise(Function :: atom(), arity(), #{Position :: pos_integer() => requirement()}) ->
     no_return().
@@ -115,6 +121,8 @@ text(timeout) ->
     "must be milliseconds from 0 to 4294967295, infinity or default";
 text(calls) ->
     "must be a list of {Operation, Arguments}";
+text(pool_size) ->
+    "must be a number of workers from 1 to 256";
 text({arguments, Operation, Arity}) ->
     signal_port_sentence:format("must be the list of the ~b arguments of ~s", [Arity, Operation]);
 text({argument, Position, Operation, Type}) ->

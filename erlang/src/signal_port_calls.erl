@@ -8,7 +8,8 @@
 %% Nothing is sent here: the worker writes the frames and sends the answers.
 -module(signal_port_calls).
 
--export([new/1, add/5, expect/2, drop_expired/1, take/1, reply/2, oldest_and_others/1]).
+-export([new/1, add/5, expect/2, drop_expired/1, take/1, reply/2, is_empty/1,
+         oldest_and_others/1]).
 -export([next/1, answered/1]).
 -export_type([calls/0]).
 
@@ -126,6 +127,11 @@ answered(#calls{counters = Counters} = Calls) ->
 pending(Change, #calls{pending = Pending, counters = Counters} = Calls) ->
     signal_port_counters:set_pending(Counters, Pending + Change),
     Calls#calls{pending = Pending + Change}.
+
+%% @doc Returns whether there is no call, neither waiting nor open.
+-spec is_empty(calls()) -> boolean().
+is_empty(#calls{pending = Pending}) ->
+    Pending =:= 0.
 
 %% @doc Returns the caller of the oldest open call, if there is one, and all other callers.
 -spec oldest_and_others(calls()) -> {[alias()], [alias()]}.

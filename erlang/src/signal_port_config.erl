@@ -2,7 +2,7 @@
 %% sentence that names the option and what it can be.
 -module(signal_port_config).
 
--export([check/1]).
+-export([check/1, is_workers/1]).
 -export_type([config/0]).
 
 -type config() :: #{
@@ -168,7 +168,11 @@ is_sandbox(Value) -> lists:member(Value, [auto, required, off]).
 is_max_memory(Value) ->
     lists:member(Value, [auto, infinity]) orelse is_integer(Value) andalso Value >= ?MIN_MEMORY.
 
-is_pool_size(Value) -> Value =:= auto orelse in_range(Value, 0, ?MAX_POOL_SIZE).
+is_pool_size(Value) -> Value =:= auto orelse Value =:= 0 orelse is_workers(Value).
+
+%% @doc Returns whether a pool with workers can have this number of them.
+-spec is_workers(term()) -> boolean().
+is_workers(Value) -> in_range(Value, 1, ?MAX_POOL_SIZE).
 
 is_max_queue(Value) -> Value =:= infinity orelse is_integer(Value) andalso Value >= 1.
 

@@ -8,7 +8,8 @@
 -include_lib("kernel/include/logger.hrl").
 
 -export([show_in_default_handler/1, filter/2, not_started/1]).
--export([worker_up/3, worker_down/4, unavailable/0, available/0, overloaded/1, nif_not_used/1]).
+-export([worker_up/3, worker_down/4, worker_left/4, successor_failed/1]).
+-export([unavailable/0, available/0, overloaded/1, cut_off/2, nif_not_used/1]).
 -export([node_up/2, node_down/3, node_refused/2, no_node/1]).
 -export([has_telemetry/0, execute/3]).
 
@@ -74,8 +75,26 @@ worker_down({Place, OsPid}, Sentence, Calls, {What, Delay}) ->
     Level = case What of ended -> warning; not_started -> error; not_started_again -> debug end,
     ?LOG(Level, "signal_port: ~ts, after ~b calls; the next start is in ~b ms",
          [Sentence, Calls, Delay], ?DOMAIN),
+    down({Place, OsPid}, Sentence, Calls).
+
+down({Place, OsPid}, Sentence, Calls) ->
     execute([signal_port, worker, down], #{system_time => erlang:system_time(), calls => Calls},
             #{worker => Place, os_pid => OsPid, reason => Sentence}).
+
+%% @doc A worker has left the pool: it was replaced, or its place was removed. The sentence says why
+%% it ended; `IsRegular' says whether it had answered all its calls.
+-spec worker_left(worker(), Sentence :: string(), Calls :: non_neg_integer(),
+                  IsRegular :: boolean()) -> ok.
+worker_left(Worker, Sentence, Calls, IsRegular) ->
+    Level = case IsRegular of true -> info; false -> warning end,
+    ?LOG(Level, "signal_port: ~ts, after ~b calls; it has left the pool", [Sentence, Calls],
+         ?DOMAIN),
+    down(Worker, Sentence, Calls).
+
+%% @doc A worker that was started to replace another one is not ready.
+-spec successor_failed(Sentence :: string()) -> ok.
+successor_failed(Sentence) ->
+    ?LOG_ERROR("signal_port: ~ts; the worker that it should replace stays", [Sentence], ?DOMAIN).
 
 %% @doc No worker can be started for now.
 -spec unavailable() -> ok.
@@ -94,6 +113,13 @@ overloaded(MaxQueue) ->
     ?LOG_WARNING("signal_port: calls return {error, overloaded}, because ~b calls wait, which is "
                  "signal_port's option max_queue; add workers or cores, or raise the option",
                  [MaxQueue], ?DOMAIN).
+
+%% @doc The application stops although calls are in flight after these milliseconds.
+-spec cut_off(InFlight :: pos_integer(), Milliseconds :: pos_integer()) -> ok.
+cut_off(InFlight, Milliseconds) ->
+    ?LOG_WARNING("signal_port: the application stops with ~b calls in flight, which return "
+                 "{error, unavailable}, because they were not answered within ~b ms; make fewer or "
+                 "shorter calls before a stop", [InFlight, Milliseconds], ?DOMAIN).
 
 %% @doc The NIF on the code path failed its test.
 -spec nif_not_used(What :: string()) -> ok.

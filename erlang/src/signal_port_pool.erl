@@ -1,19 +1,17 @@
-%% @private The pool: starts the workers and keeps them running.
+%% @private The pool: the process that keeps the workers running.
 %%
 %% No call passes through this process. Callers read the ready workers from `signal_port_table'.
 %% They come here only if no worker is ready, and then wait for one.
 -module(signal_port_pool).
 -behaviour(gen_server).
 
--export([start_link/1, wait/2, nodes/1, info/0]).
+-export([start_link/1, wait/2, nodes/1, info/0, in_flight/0, replace_workers/0, resize/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, format_status/1]).
 
 -record(state, {
-    config :: signal_port_config:config(),
-    slots :: #{Index :: pos_integer() => signal_port_slot:slot()},
+    staff :: signal_port_staff:staff(),
     queue :: signal_port_queue:queue(),
     waiters = signal_port_waiters:new() :: signal_port_waiters:waiters(),
-    news = signal_port_news:new() :: signal_port_news:news(),
     nodes :: nodes(),
     is_unavailable = false :: boolean()  % every slot is given up, and this was logged
 }).
@@ -51,22 +49,59 @@ nodes(What) ->
     gen_server:cast(?MODULE, {nodes, What}).
 
 %% @doc Returns the versions of the Python side, what is known of each slot, and the calls that
-%% belong to no slot: those that wait for a worker, and those that were refused.
+%% belong to no slot of `workers': those that wait for a worker, those that were refused, and those
+%% of workers that leave or have left.
 -spec info() -> #{versions := #{atom() => binary()}, workers := [signal_port_slot:info()],
-                  others := #{queued | refused => non_neg_integer()}}.
+                  others := #{calls | in_flight | queued | refused | restarts := integer()}}.
 info() ->
     gen_server:call(?MODULE, info).
+
+%% @doc Returns how many calls are in flight, here and at other nodes, with those that wait for a
+%% worker. Returns 0 if there is no pool.
+-spec in_flight() -> non_neg_integer().
+in_flight() ->
+    try gen_server:call(?MODULE, in_flight) of
+        InFlight -> max(0, InFlight)
+    catch
+        exit:_ -> 0
+    end.
+
+%% @doc Replaces the workers, one after the other. The next worker is ready before the old one gets
+%% no more calls. Returns the reason of the first one that does not get ready.
+-spec replace_workers() -> ok | {error, Sentence :: string()}.
+replace_workers() ->
+    try
+        replace_from(1)
+    catch
+        exit:{noproc, _} ->
+            {error, "no worker was replaced, because signal_port is not running: start it first"};
+        exit:_ ->
+            {error, "signal_port stopped, or restarted all workers, while they were replaced: look "
+                    "at its log, and replace them again"}
+    end.
+
+replace_from(Index) ->
+    case gen_server:call(?MODULE, {replace, Index}, infinity) of
+        ok -> replace_from(Index + 1);
+        no_such_place -> ok;
+        {error, Sentence} -> {error, Sentence}
+    end.
+
+%% @doc Changes how many workers the pool has. Workers that are too many answer their calls first.
+-spec resize(Size :: pos_integer()) -> ok.
+resize(Size) ->
+    gen_server:call(?MODULE, {resize, Size}).
 
 %% --- gen_server ---
 
 -spec init(signal_port_config:config()) -> {ok, #state{}} | ignore.
-init(#{pool_size := Size, start_without_worker := Optional, use_nodes := UseNodes} = Config) ->
+init(#{start_without_worker := Optional, use_nodes := UseNodes} = Config) ->
     process_flag(sensitive, true),
-    Slots = maps:from_list([{Index, signal_port_slot:new(Index)} || Index <- lists:seq(1, Size)]),
+    Size = signal_port_table:pool_size(),
     Nodes = case UseNodes of never -> unused; _ -> hoped_for end,
-    State = #state{config = Config, slots = Slots, queue = signal_port_table:queue(),
-                   nodes = Nodes},
-    publish(set_waiters(signal_port_waiters:new(), State)),
+    State = set_waiters(signal_port_waiters:new(),
+                        #state{staff = signal_port_staff:new(Size, Config), nodes = Nodes,
+                               queue = signal_port_table:queue()}),
     IsOptional = Optional orelse Size =:= 0 orelse signal_port_table:has_started(),
     case {signal_port_table:choice(), IsOptional} of
         {{nif, _}, _} -> {ok, State};         % workers start with the first call that needs one
@@ -86,7 +121,8 @@ first_start(State, Failed, Others) ->
             signal_port_table:put_started(),
             {ok, lists:foldl(fun handle/2, State, [Ready | Failed])};
         {'DOWN', _, process, Pid, Reason} = Down ->
-            case signal_port_reason:is_transient(Reason) andalso not has_failed(Pid, State) of
+            HasFailed = signal_port_staff:has_failed(Pid, State#state.staff),
+            case signal_port_reason:is_transient(Reason) andalso not HasFailed of
                 true -> first_start(handle(Down, State), Failed, Others);
                 false -> first_start(State, [Down | Failed], Others - 1)
             end;
@@ -96,22 +132,22 @@ first_start(State, Failed, Others) ->
             first_start(handle(Start, State), Failed, Others)
     end.
 
-has_failed(Pid, State) ->
-    lists:any(fun(Slot) -> signal_port_slot:pid(Slot) =:= Pid andalso
-                           signal_port_slot:has_failed(Slot)
-              end, slots(State)).
-
 -spec handle_call(term(), gen_server:from(), #state{}) ->
     {reply, term(), #state{}} | {noreply, #state{}}.
-handle_call({wait, Dead}, From, State) ->
-    wait(Dead, From, start_if_idle(State));
-handle_call(info, _From, #state{waiters = Waiters, queue = Queue} = State) ->
-    Slots = slots(State),
-    Versions = lists:map(fun signal_port_slot:versions/1, Slots),
-    Others = #{queued => signal_port_waiters:count(Waiters),
-               refused => signal_port_queue:refused(Queue)},
-    {reply, #{versions => lists:foldl(fun maps:merge/2, #{}, Versions),
-              workers => lists:map(fun signal_port_slot:info/1, Slots), others => Others}, State};
+handle_call({wait, Dead}, From, #state{staff = Staff} = State) ->
+    wait(Dead, From, State#state{staff = signal_port_staff:start_if_idle(Staff)});
+handle_call(info, _From, State) ->
+    {reply, info_of(State), State};
+handle_call(in_flight, _From, #state{staff = Staff, waiters = Waiters} = State) ->
+    Elsewhere = [signal_port_counters:in_flight(Counters)
+                 || {_, Counters} <- signal_port_placement:elsewhere()],
+    InFlight = [signal_port_staff:in_flight(Staff), signal_port_waiters:count(Waiters) | Elsewhere],
+    {reply, lists:sum(InFlight), State};
+handle_call({replace, Index}, From, #state{staff = Staff} = State) ->
+    {noreply, State#state{staff = signal_port_staff:replace(Index, From, Staff)}};
+handle_call({resize, Size}, _From, #state{staff = Staff} = State) ->
+    Resized = State#state{staff = signal_port_staff:resize(Size, Staff)},
+    {reply, ok, reject_if_unavailable(Resized)};
 handle_call(_, _From, State) ->
     {reply, {error, badarg}, State}.
 
@@ -135,64 +171,40 @@ format_status(Status) ->
 
 %% --- Workers ---
 
-handle({started, Pid, OsPid}, State) ->
-    update(Pid, fun(Slot) -> signal_port_slot:started(Slot, OsPid) end, State);
-handle({ready, Pid, Versions}, State) ->
-    Ready = update(Pid, fun(Slot) -> signal_port_slot:ready(Slot, Versions) end, State),
-    publish(Ready),
-    reply_to_waiters(ok, log_available(Ready));
-handle({'DOWN', _, process, Pid, Reason}, #state{waiters = Waiters} = State) ->
+handle({started, Pid, OsPid}, #state{staff = Staff} = State) ->
+    State#state{staff = signal_port_staff:started(Pid, OsPid, Staff)};
+handle({ready, Pid, Versions}, #state{staff = Staff} = State) ->
+    ready(State#state{staff = signal_port_staff:ready(Pid, Versions, Staff)});
+handle({'DOWN', _, process, Pid, Reason}, #state{staff = Staff, waiters = Waiters} = State) ->
     case signal_port_waiters:is_waiting(Pid, Waiters) of
-        true -> set_waiters(signal_port_waiters:remove(Pid, Waiters), State);
-        false -> down(Pid, Reason, State)
+        true ->
+            set_waiters(signal_port_waiters:remove(Pid, Waiters), State);
+        false ->
+            Down = State#state{staff = signal_port_staff:down(Pid, Reason, Staff)},
+            reject_if_unavailable(Down)
     end;
-handle({start, Index}, #state{slots = Slots, config = Config} = State) ->
-    Start = fun(Slot) -> signal_port_slot:start(Slot, Config) end,
-    State#state{slots = maps:update_with(Index, Start, Slots)};
+handle({start, Index}, #state{staff = Staff} = State) ->
+    State#state{staff = signal_port_staff:start_again(Index, Staff)};
 handle(_, State) ->
     State.
 
-down(Pid, Reason, #state{news = News} = State) ->
-    Sentence = signal_port_reason:explain(Reason),
-    {IsNews, Heard} = signal_port_news:hear(Sentence, signal_port_deadline:now_ms(), News),
-    Restart = fun(Slot) -> start_later(signal_port_slot:down(Slot, Reason, IsNews)) end,
-    Down = update(Pid, Restart, State#state{news = Heard}),
-    publish(Down),
-    reject_if_unavailable(Down).
+%% A worker that leaves can get ready, too.
+ready(State) ->
+    case workers(State) of
+        [_ | _] -> reply_to_waiters(ok, log_available(State));
+        [] -> State
+    end.
 
-start_later({Delay, Slot}) ->
-    erlang:send_after(Delay, self(), {start, signal_port_slot:index(Slot)}),
-    Slot.
+start_all(#state{staff = Staff} = State) ->
+    State#state{staff = signal_port_staff:start_all(Staff)}.
 
-%% Beside a NIF the workers start with the first call that comes here.
-start_if_idle(#state{slots = #{1 := Slot}} = State) ->
-    case signal_port_slot:is_idle(Slot) of
-        true -> start_all(State);
-        false -> State
-    end;
-start_if_idle(State) ->  % a pool of size 0
-    State.
+workers(#state{staff = Staff}) ->
+    signal_port_staff:workers(Staff).
 
-start_all(#state{slots = Slots, config = Config} = State) ->
-    State#state{slots = maps:map(fun(_, Slot) -> signal_port_slot:start(Slot, Config) end, Slots)}.
-
-update(Pid, Fun, #state{slots = Slots} = State) ->
-    Update = fun(_, Slot) ->
-        case signal_port_slot:pid(Slot) of
-            Pid -> Fun(Slot);
-            _ -> Slot
-        end
-    end,
-    State#state{slots = maps:map(Update, Slots)}.
-
-publish(State) ->
-    signal_port_table:put_workers(workers(State)).
-
-workers(State) ->
-    lists:flatmap(fun signal_port_slot:worker/1, slots(State)).
-
-slots(#state{slots = Slots}) ->
-    [Slot || {_Index, Slot} <- lists:sort(maps:to_list(Slots))].
+info_of(#state{staff = Staff, waiters = Waiters, queue = Queue}) ->
+    #{others := #{queued := Queued} = Others} = Info = signal_port_staff:info(Staff),
+    Info#{others := Others#{queued := Queued + signal_port_waiters:count(Waiters),
+                            refused => signal_port_queue:refused(Queue)}}.
 
 %% --- Callers that wait ---
 
@@ -220,8 +232,8 @@ reply_to_waiters(Answer, #state{waiters = Waiters} = State) ->
 
 %% A single start can fail by accident. Once all slots have failed several times, and no other node
 %% is hoped for, no caller waits.
-reject_if_unavailable(#state{nodes = Nodes} = State) ->
-    case Nodes =/= hoped_for andalso lists:all(fun signal_port_slot:is_given_up/1, slots(State)) of
+reject_if_unavailable(#state{staff = Staff, nodes = Nodes} = State) ->
+    case Nodes =/= hoped_for andalso signal_port_staff:is_given_up(Staff) of
         true ->
             log_unavailable(State),
             reply_to_waiters({error, unavailable}, State#state{is_unavailable = true});
@@ -230,9 +242,10 @@ reject_if_unavailable(#state{nodes = Nodes} = State) ->
     end.
 
 %% Without a worker of its own, a node logs which other nodes come and go.
-log_unavailable(#state{is_unavailable = WasUnavailable, slots = Slots}) ->
-    WasUnavailable orelse Slots =:= #{} orelse signal_port_event:unavailable().
+log_unavailable(#state{is_unavailable = WasUnavailable, staff = Staff}) ->
+    WasUnavailable orelse signal_port_staff:is_empty(Staff) orelse signal_port_event:unavailable().
 
-log_available(#state{is_unavailable = WasUnavailable, slots = Slots} = State) ->
-    WasUnavailable andalso Slots =/= #{} andalso signal_port_event:available(),
+log_available(#state{is_unavailable = WasUnavailable, staff = Staff} = State) ->
+    WasUnavailable andalso not signal_port_staff:is_empty(Staff)
+        andalso signal_port_event:available(),
     State#state{is_unavailable = false}.

@@ -28,6 +28,7 @@
     | connection_closed
     | invalid_data
     | stalled
+    | drained
     | {watchdog, term()}.
 
 %% @doc Returns the sentence for the exit reason of a worker process.
@@ -85,6 +86,8 @@ explain(invalid_data) ->
     "the worker sent invalid protocol data";
 explain(stalled) ->
     "the worker had requests and sent no reply within stall_timeout";
+explain(drained) ->
+    "the worker answered its last call and ended";
 explain({port_closed, OsPid}) ->
     %% OTP drops the exit status of a port that was closed by a write that failed.
     sentence("the worker's pipe was closed during a write, so its exit status is unknown: if the "

@@ -6,8 +6,9 @@
 %% not wait for the slot.
 -module(signal_port_slot).
 
--export([new/1, start/2, started/2, ready/2, down/3]).
--export([index/1, pid/1, worker/1, versions/1, info/1, is_idle/1, has_failed/1, is_given_up/1]).
+-export([new/1, start/2, started/2, ready/2, down/3, left/2, succeed/2, add_calls/2]).
+-export([index/1, pid/1, worker/1, versions/1, info/1, answered/1, history/1, is_idle/1,
+         is_waiting/1, has_failed/1, is_given_up/1]).
 -export_type([slot/0, info/0]).
 
 -define(GIVE_UP, 30).          % score
@@ -94,6 +95,22 @@ score_and_delay(#slot{score = Score}, IsTransient) ->
     Delay = min(?MAX_BACKOFF, ?MIN_BACKOFF bsl min(Score div ?FAILED_START, 16)),
     {Score + case IsTransient of true -> ?TRANSIENT; false -> ?FAILED_START end, Delay}.
 
+%% @doc The worker has ended after it was replaced, or after its place was removed.
+-spec left(slot(), Reason :: term()) -> ok.
+left(#slot{index = Index, os_pid = OsPid} = Slot, Reason) ->
+    signal_port_event:worker_left({Index, OsPid}, signal_port_reason:explain(Reason),
+                                  answered(Slot), Reason =:= {shutdown, drained}).
+
+%% @doc Returns the slot with the history of the one whose place it takes.
+-spec succeed(slot(), Old :: slot()) -> slot().
+succeed(Slot, #slot{starts = Starts, calls = Calls, last_reason = Reason}) ->
+    Slot#slot{starts = Starts + 1, calls = Calls, last_reason = Reason}.
+
+%% @doc Adds calls that a former worker answered.
+-spec add_calls(non_neg_integer(), slot()) -> slot().
+add_calls(Answered, #slot{calls = Calls} = Slot) ->
+    Slot#slot{calls = Calls + Answered}.
+
 %% --- What is known of it ---
 
 -spec index(slot()) -> pos_integer().
@@ -111,6 +128,19 @@ worker(#slot{}) -> [].
 -spec versions(slot()) -> #{atom() => binary()}.
 versions(#slot{versions = Versions}) -> Versions.
 
+%% @doc Returns how many calls the slot's worker has answered, if there is one.
+-spec answered(slot()) -> non_neg_integer().
+answered(#slot{counters = undefined}) -> 0;
+answered(#slot{counters = Counters}) -> signal_port_counters:answered(Counters).
+
+%% @doc Returns the calls that former workers answered, and the restarts.
+-spec history(slot()) -> {Calls :: non_neg_integer(), Restarts :: non_neg_integer()}.
+history(#slot{calls = Calls, starts = Starts}) -> {Calls, max(0, Starts - 1)}.
+
+%% @doc Returns whether the slot waits for its next start.
+-spec is_waiting(slot()) -> boolean().
+is_waiting(#slot{state = State}) -> State =:= waiting.
+
 %% @doc Returns whether the slot has never been started.
 -spec is_idle(slot()) -> boolean().
 is_idle(#slot{state = State}) -> State =:= idle.
@@ -125,18 +155,18 @@ is_given_up(#slot{score = Score}) -> Score >= ?GIVE_UP.
 
 %% @doc Returns what `signal_port:info/0' reports of the slot.
 -spec info(slot()) -> info().
-info(#slot{state = State, os_pid = OsPid, starts = Starts, calls = Calls} = Slot) ->
-    {Answered, InFlight, Queued} = counted(Slot#slot.counters),
+info(#slot{state = State, os_pid = OsPid} = Slot) ->
+    {Calls, Restarts} = history(Slot),
+    {InFlight, Queued} = counted(Slot#slot.counters),
     #{state => State, os_pid => OsPid, versions => Slot#slot.versions,
       sandbox => Slot#slot.sandbox,
-      calls => Calls + Answered, in_flight => InFlight, queued => Queued,
-      restarts => max(0, Starts - 1), last_reason => Slot#slot.last_reason}.
+      calls => Calls + answered(Slot), in_flight => InFlight, queued => Queued,
+      restarts => Restarts, last_reason => Slot#slot.last_reason}.
 
 sandbox(<<"seccomp">>) -> seccomp;
 sandbox(<<"none: ", Why/binary>>) -> {none, Why};
 sandbox(Other) -> {none, Other}.
 
-counted(undefined) -> {0, 0, 0};
+counted(undefined) -> {0, 0};
 counted(Counters) ->
-    {signal_port_counters:answered(Counters), signal_port_counters:in_flight(Counters),
-     signal_port_counters:waiting(Counters)}.
+    {signal_port_counters:in_flight(Counters), signal_port_counters:waiting(Counters)}.

@@ -1,6 +1,6 @@
-%% @private The supervisors. The upper one owns the pool, the workers' supervisor and the table that
-%% callers read. Pool and workers restart together, because a new pool knows no worker of an old
-%% one. The table outlives that restart.
+%% @private The supervisors. The upper one owns the pool, the workers' supervisor, the gate and the
+%% table that callers read. Pool and workers restart together, because a new pool knows no worker of
+%% an old one. The table outlives that restart.
 -module(signal_port_sup).
 -behaviour(supervisor).
 
@@ -47,14 +47,17 @@ start_link(Name, Args) ->
 
 -spec init(upper() | workers) -> {ok, {supervisor:sup_flags(), [supervisor:child_spec()]}}.
 init({Config, Choice, Operations}) ->
-    lists:foreach(fun await_end/1, [signal_port_pool, signal_port_worker_sup,
+    lists:foreach(fun await_end/1, [signal_port_gate, signal_port_pool, signal_port_worker_sup,
                                     signal_port_cluster_sup]),
     signal_port_table:new(Config, Choice, Operations),
     Flags = #{strategy => one_for_all, intensity => 5, period => 10},
     Workers = #{id => signal_port_worker_sup, type => supervisor,
                 start => {?MODULE, start_link, [signal_port_worker_sup, workers]}},
     Pool = #{id => signal_port_pool, start => {signal_port_pool, start_link, [Config]}},
-    {ok, {Flags, [Workers, Pool | signal_port_cluster_sup:child_specs(Config)]}};
+    Children = [Workers, Pool | signal_port_cluster_sup:child_specs(Config)],
+    Gate = #{id => signal_port_gate, shutdown => infinity,  % it limits its time itself
+             start => {signal_port_gate, start_link, [[Name || #{id := Name} <- Children]]}},
+    {ok, {Flags, Children ++ [Gate]}};
 init(workers) ->
     %% The pool decides when the next worker starts, so this supervisor restarts none.
     Worker = #{id => signal_port_worker, restart => temporary, shutdown => 5000,

@@ -4,8 +4,10 @@
 %% writes the ready workers. A caller never waits for the pool to read them.
 -module(signal_port_table).
 
--export([new/3, read/0, workers/0, nodes/0, queue/0, nif/1, choice/0, has_started/0, failure/0]).
--export([put_workers/1, put_nodes/3, put_started/0, put_failure/1]).
+-export([new/3, read/0, is_ready/0, workers/0, nodes/0, queue/0, nif/1, choice/0, pool_size/0,
+         has_started/0, failure/0]).
+-export([put_workers/1, put_nodes/3, put_pool_size/1, put_started/0, put_failure/1]).
+-export([open/0, close/0]).
 -export_type([worker/0, node_worker/0, nodes/0]).
 
 -type worker() :: {pid(), signal_port_counters:counters()}.
@@ -14,11 +16,12 @@
 
 %% @doc Makes the table. It belongs to the calling process.
 -spec new(signal_port_config:config(), signal_port_backend:choice(), [{atom(), module()}]) -> ok.
-new(#{call_timeout := Timeout, max_queue := Max} = Config, Choice, Operations) ->
+new(#{call_timeout := Timeout, max_queue := Max, pool_size := Size} = Config, Choice,
+    Operations) ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}]),
     Nif = [{{nif, Operation}, Module} || {Operation, Module} <- Operations],
-    Call = {call, [], Timeout, max_frame(Config), signal_port_queue:new(Max)},
-    Rows = [Call, {choice, Choice}, {has_started, false} | Nif],
+    Call = {call, [], Timeout, max_frame(Config), signal_port_queue:new(Max), open},
+    Rows = [Call, {choice, Choice}, {pool_size, Size}, {has_started, false} | Nif],
     true = ets:insert(?MODULE, Rows),
     ok.
 
@@ -29,23 +32,34 @@ max_frame(#{max_frame := MaxFrame}) ->
     MaxFrame.
 
 %% @doc Returns what a call needs: the ready workers, the default timeout in milliseconds, the
-%% largest frame in bytes and the queue. Returns `not_running' if there is no table.
+%% largest frame in bytes and the queue. Returns `not_running' if there is no table, or if
+%% the application stops.
 -spec read() ->
     {[worker()], CallTimeout :: timeout(), MaxFrame :: pos_integer(), signal_port_queue:queue()}
     | not_running.
 read() ->
     try ets:lookup(?MODULE, call) of
-        [{call, Workers, Timeout, MaxFrame, Queue}] -> {Workers, Timeout, MaxFrame, Queue}
+        [{call, Workers, Timeout, MaxFrame, Queue, open}] -> {Workers, Timeout, MaxFrame, Queue};
+        [{call, _, _, _, _, closed}] -> not_running
     catch
         error:badarg -> not_running
     end.
 
-%% @doc Returns the ready workers. A worker that has just ended can still be among them.
+%% @doc Returns whether new calls are answered now.
+-spec is_ready() -> boolean().
+is_ready() ->
+    case read() of
+        {[_ | _], _, _, _} -> true;
+        {[], _, _, _} -> nif(sha256) =/= undefined orelse ?MODULE:nodes() =/= none;
+        not_running -> false
+    end.
+
+%% @doc Returns the ready workers, also while the application stops. A worker that has just ended
+%% can still be among them.
 -spec workers() -> [worker()].
 workers() ->
-    case read() of
-        {Workers, _, _, _} -> Workers;
-        not_running -> []
+    try ets:lookup_element(?MODULE, call, 2)
+    catch error:badarg -> []
     end.
 
 %% @doc Returns when other nodes are used, the largest request for them in bytes, and the workers
@@ -79,6 +93,11 @@ nif(Operation) ->
 choice() ->
     ets:lookup_element(?MODULE, choice, 2).
 
+%% @doc Returns how many workers the pool has when all are ready.
+-spec pool_size() -> non_neg_integer().
+pool_size() ->
+    ets:lookup_element(?MODULE, pool_size, 2).
+
 %% @doc Returns whether a worker has ever been ready since the table was made.
 -spec has_started() -> boolean().
 has_started() ->
@@ -105,6 +124,24 @@ put_nodes(_When, _MaxFrame, []) ->
     ok;
 put_nodes(When, MaxFrame, NodeWorkers) ->
     true = ets:insert(?MODULE, {nodes, When, MaxFrame, NodeWorkers}),
+    ok.
+
+%% @doc Changes the size of the pool, for a pool that restarts too.
+-spec put_pool_size(pos_integer()) -> ok.
+put_pool_size(Size) ->
+    true = ets:insert(?MODULE, {pool_size, Size}),
+    ok.
+
+%% @doc Takes new calls from now on, as a new table does.
+-spec open() -> ok.
+open() ->
+    true = ets:update_element(?MODULE, call, {6, open}),
+    ok.
+
+%% @doc Refuses new calls from now on. Calls that were made before can read the workers.
+-spec close() -> ok.
+close() ->
+    true = ets:update_element(?MODULE, call, {6, closed}),
     ok.
 
 %% @doc Records that a worker has been ready.

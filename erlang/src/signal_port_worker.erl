@@ -14,7 +14,7 @@
 -module(signal_port_worker).
 -behaviour(gen_server).
 
--export([start_link/3, open/2, send/5, report_invalid_reply/1]).
+-export([start_link/3, open/2, send/5, drain/1, report_invalid_reply/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2,
          format_status/1]).
 
@@ -30,6 +30,7 @@
     calls :: signal_port_calls:calls(),
     ready = false :: boolean(),
     needs_sandbox :: boolean(),
+    draining = false :: boolean(),    % the worker ends after its last call
     stalled = false :: boolean(),     % the watchdog kills the child process
     stream :: signal_port_secret:hidden(signal_port_frame:stream() | too_long),
     will_write = false :: boolean()   % the channel is full and a timer runs
@@ -60,6 +61,12 @@ send(Worker, Counters, Alias, Deadline, Request) ->
     Worker ! {call, Number, Alias, Deadline, Request},
     ok.
 
+%% @doc Lets the worker answer the calls that it has, and then end. Callers must not find it any
+%% more. A call that comes too late is told that it is a bystander.
+-spec drain(pid()) -> ok.
+drain(Worker) ->
+    gen_server:cast(Worker, drain).
+
 %% @doc Reports an answer that cannot be decoded. The worker ends, because its next answer cannot
 %% be trusted.
 -spec report_invalid_reply(pid()) -> ok.
@@ -80,11 +87,11 @@ init({Pool, Counters, #{max_frame := MaxFrame, sandbox := Sandbox}}) ->
 -spec handle_info(term(), #state{}) ->
     {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
 handle_info({call, _, _, _, _} = Call, #state{calls = Calls} = State) ->
-    {noreply, write(State#state{calls = add_all(add(Call, Calls))})};
+    next(write(State#state{calls = add_all(add(Call, Calls))}));
 handle_info({counted, Number}, #state{calls = Calls} = State) ->
     {noreply, State#state{calls = signal_port_calls:expect(Number, Calls)}};
 handle_info(write, State) ->
-    {noreply, write(State#state{will_write = false})};
+    next(write(State#state{will_write = false}));
 handle_info(stalled, #state{channel = Channel} = State) ->
     case signal_port_channel:os_pid(Channel) of
         undefined -> stop(stalled, State);
@@ -118,6 +125,8 @@ handle_cast({open, #{start_timeout := Timeout} = Config}, State) ->
         {error, Why} ->
             stop(Why, State)
     end;
+handle_cast(drain, State) ->
+    next(State#state{draining = true});
 handle_cast(invalid_reply, State) ->
     stop(invalid_data, State);
 handle_cast(_, State) ->
@@ -151,7 +160,7 @@ data(Bytes, #state{stream = Stream} = State) ->
 received([], #state{stream = Stream} = State) ->
     case signal_port_secret:reveal(Stream) of
         too_long -> stop(invalid_data, State);
-        _ -> {noreply, write(State)}
+        _ -> next(write(State))
     end;
 received([Frame | Frames], #state{ready = true, calls = Calls} = State) ->
     case signal_port_calls:reply(Frame, Calls) of
@@ -223,6 +232,14 @@ write_later(#state{will_write = false} = State) ->
 
 %% --- The end ---
 
+next(#state{draining = false} = State) ->
+    {noreply, State};
+next(#state{draining = true, calls = Calls} = State) ->
+    case signal_port_calls:is_empty(Calls) of
+        true -> stop(drained, State);
+        false -> {noreply, State}
+    end.
+
 stop(Why, State) ->
     {stop, {shutdown, Why}, State}.
 
@@ -255,9 +272,12 @@ tell_late_bystanders() ->
     after 0 -> ok
     end.
 
+is_regular(Reason) ->
+    Reason =:= shutdown orelse Reason =:= {shutdown, drained}.
+
 end_channel(_Reason, #state{channel = undefined}) ->
     ok;
 end_channel(Reason, #state{channel = Channel, watchdog = Watchdog}) ->
-    (Reason =:= shutdown andalso signal_port_channel:finish(Channel))
+    (is_regular(Reason) andalso signal_port_channel:finish(Channel))
         orelse signal_port_channel:kill(Channel),
     signal_port_watchdog:dismiss(Watchdog).

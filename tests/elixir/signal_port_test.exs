@@ -17,8 +17,11 @@ defmodule SignalPortTest do
     metrics: 0,
     module_info: 0,
     module_info: 1,
+    ready: 0,
     receive_response: 1,
     receive_response: 2,
+    replace_workers: 0,
+    resize: 1,
     send_request: 2,
     send_request: 3,
     top: 0
@@ -30,7 +33,8 @@ defmodule SignalPortTest do
     test "are all operations of the Erlang module, with and without a bang" do
       names = Enum.uniq(for {name, _} <- SignalPort.__info__(:functions), do: name)
       expected = for {name, _} <- @operations, twin <- [name, :"#{name}!"], do: twin
-      assert Enum.sort(expected) == Enum.sort(names -- [:batch, :child_spec, :doctor, :info])
+      others = [:batch, :child_spec, :doctor, :info, :ready?, :replace_workers, :resize]
+      assert Enum.sort(expected) == Enum.sort(names -- others)
     end
 
     test "have documentation and a spec" do

@@ -169,6 +169,7 @@ log_of_none_removes_the_filter(_) ->
 
 main_then_without_log() ->
     start("honest.py"),
+    ok = application:stop(signal_port),
     main_without_log().
 
 %% Returns the lines that a new VM prints while it runs a function of this module.

@@ -359,7 +359,7 @@ node_without_the_options_has_no_process_more(_) ->
     Names = [signal_port, signal_port_cluster_sup, signal_port_gateway, signal_port_nodes,
              signal_port_session_sup, signal_port_node_sup],
     [undefined = call(Plain, erlang, whereis, [Name]) || Name <- Names],
-    [signal_port_pool, signal_port_worker_sup] =
+    [signal_port_gate, signal_port_pool, signal_port_worker_sup] =
         lists:sort([Id || {Id, _, _, _} <- call(Plain, supervisor, which_children,
                                                 [signal_port_sup])]),
     #{nodes := []} = call(Plain, info, []).

@@ -70,10 +70,14 @@ call_after_a_killed_waiter_waits(Config) ->
     signal_port_stage:until(fun() -> queued() =:= ?MAX end),
     [exit(Pid, kill) || Pid <- [Next | Others]].
 
+%% The calls that wait have expired, but a stopped worker drops none.
 call_after_expired_calls_is_answered(_) ->
-    {OsPid, Callers} = fill([{call_timeout, 100}]),
-    [{error, timeout} = signal_port_stage:await(Caller) || Caller <- Callers],
-    "" = signal_port_stage:signal("CONT", OsPid),
+    ok = start([{stall_timeout, ?PATIENT}]),
+    Full = stop_and_call(?WINDOW),
+    Requests = [signal_port:send_request(init, [], 100) || _ <- lists:seq(1, ?MAX)],
+    [{reply, {error, timeout}} = signal_port:receive_response(Request) || Request <- Requests],
+    {error, overloaded} = signal_port:init(),
+    are_answered(Full),
     ok = signal_port_stage:until(fun() -> ok = signal_port:init() end).
 
 %% A caller that is killed between counting its call and sending it leaves a missing call. Nobody
@@ -97,9 +101,9 @@ call_after_the_pool_restarted_is_answered(Config) ->
     ok = signal_port:init().
 
 no_limit_refuses_no_call(_) ->
-    ok = signal_port_stage:start([{pool_size, 1}, {stall_timeout, ?PATIENT}]),
-    {OsPid, Callers} = stop_and_call(5 * ?WINDOW),
-    are_answered({OsPid, Callers}),
+    ok = signal_port_stage:start([{pool_size, 1}, {stall_timeout, ?PATIENT},
+                                  {call_timeout, ?PATIENT}]),
+    are_answered(stop_and_call(5 * ?WINDOW)),
     #{totals := #{queued := 0, refused := 0}} = signal_port:info().
 
 %% --- What an operator sees ---
@@ -152,14 +156,12 @@ refusal_is_in_the_stop_event(_) ->
 %% --- A full queue ---
 
 start(Options) ->
-    signal_port_stage:start([{pool_size, 1}, {max_queue, ?MAX} | Options]).
+    signal_port_stage:start([{pool_size, 1}, {max_queue, ?MAX}, {call_timeout, ?PATIENT}
+                             | Options]).
 
 %% A stopped worker has as many calls as it gets, and as many wait as the queue holds.
 fill() ->
-    fill([{call_timeout, ?PATIENT}]).
-
-fill(Options) ->
-    ok = start([{stall_timeout, ?PATIENT} | Options]),
+    ok = start([{stall_timeout, ?PATIENT}]),
     stop_and_call(?WINDOW + ?MAX).
 
 %% The first calls must be written before others fill the queue.

@@ -20,6 +20,7 @@ groups() ->
                 answer_before_garbage_is_returned, unknown_atom_ends_the_worker]},
      {ends, [exit_ends_the_worker, hang_ends_the_worker, stop_signal_ends_the_worker,
              closed_pipe_ends_the_worker, full_pipe_ends_the_worker,
+             port_that_refuses_each_write_ends_the_worker,
              killed_worker_leaves_no_os_process, killed_watchdog_leaves_no_os_process,
              os_process_ignoring_term_is_killed, unknown_messages_are_ignored,
              late_calls_of_ended_worker_are_bystanders]},
@@ -156,6 +157,22 @@ full_pipe_ends_the_worker(_) ->
     Call = fun(_) -> signal_port:sha256(binary:copy(<<0>>, 1 bsl 20)) end,
     [{error, unavailable} = Answer || Answer <- signal_port_stage:in_parallel(5, Call)],
     ?STALLED = signal_port_stage:until(fun has_ended/0).
+
+%% The test itself fills the pipe, so no call is written: the call waits, and no reply is due. The
+%% watchdog must count calls that wait. The next worker answers the call.
+port_that_refuses_each_write_ends_the_worker(_) ->
+    start("honest.py", [{stall_timeout, 300}, {call_timeout, ?PATIENT}]),
+    [OsPid] = signal_port_stage:os_pids(),
+    "" = signal_port_stage:signal("STOP", OsPid),
+    {links, Links} = process_info(signal_port_stage:pid(), links),
+    [Port] = [Link || Link <- Links, is_port(Link)],
+    true = port_command(Port, binary:copy(<<0>>, 1 bsl 20)),
+    false = port_command(Port, <<0>>, [nosuspend]),
+    [{_, Counters}] = signal_port_table:workers(),
+    ok = signal_port:init(),
+    {1, 0} = {signal_port_counters:sent(Counters), signal_port_counters:taken(Counters)},
+    ?STALLED = signal_port_stage:last_reason(),
+    1 = signal_port_stage:restarts().
 
 ends(StandIn, Sentence) ->
     ends(StandIn, [], [Sentence]).
