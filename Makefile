@@ -55,7 +55,7 @@ test-elixir: compile-tests ## the Elixir side alone
 	$(NEED) elixir:elixir
 	@mix test
 compile-tests: setup build
-	$(NEED) cc:gcc+libc6-dev
+	$(NEED) cc:gcc+libc6-dev openssl:openssl
 	@AUTOPSY=1 sh priv/install
 	$(REBAR) ct --compile_only
 test-documents: setup build ## all code in README.md, guides/ and examples/; DOCUMENTS="FILE ..."

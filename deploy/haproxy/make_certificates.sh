@@ -9,7 +9,8 @@
 #   FOLDER/HOST.pem    certificate and key of a crypto host; there it is called host.pem
 #
 # What exists is kept, so that a later call adds hosts. Remove a file to renew it. A certificate is
-# valid for $DAYS days (365), the authority for 3650. Needs openssl.
+# valid for $DAYS days (365), the authority for 3650. That of a host is for $USAGE (serverAuth). Needs
+# openssl.
 set -eu
 umask 077
 
@@ -51,5 +52,5 @@ certificate() {
 make_authority
 certificate beam clientAuth
 for host; do
-    certificate "$host" serverAuth
+    certificate "$host" "${USAGE:-serverAuth}"
 done

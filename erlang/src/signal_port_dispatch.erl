@@ -11,7 +11,7 @@
 %% This module knows nothing of frames, and nothing of workers that are not ready.
 -module(signal_port_dispatch).
 
--export([call/1, call/3, call_here/2, send_here/2]).
+-export([call/1, call/3, call_here/2, call_by/3, send_here/2]).
 
 -define(RETRY_BUDGET, 30).  % of a call, in units of its own
 -define(SUSPECT, 10).       % cost of a retry after the call was the oldest of its worker
@@ -44,6 +44,16 @@ call(Request, Timeout, Observation) ->
 -spec call_here(signal_port_codec:request(), timeout()) -> term().
 call_here(Request, Timeout) ->
     begin_call(#call{request = Request, deadline = infinity, is_local = true}, Timeout).
+
+%% @doc Makes one attempt with this worker, and no other.
+-spec call_by(signal_port_table:worker(), signal_port_codec:request(), timeout()) -> term().
+call_by(Worker, Request, Timeout) ->
+    Deadline = signal_port_deadline:from_timeout(Timeout),
+    case send(Worker, #call{request = Request, deadline = Deadline}) of
+        {ok, Answer} -> Answer;
+        timeout -> {error, timeout};
+        _EndedOrRefused -> {error, unavailable}
+    end.
 
 begin_call(#call{request = Request} = Call, Timeout) ->
     case signal_port_table:read() of

@@ -10,7 +10,7 @@
 -export_type([report/0, check/0]).
 
 -type check() :: #{
-    check := erlang | crypto | asn1 | nif | port,
+    check := erlang | crypto | asn1 | nif | port | {node, node()},
     result := passed | failed | absent,
     crashed := boolean(),  % a signal ended the child VM
     seen := string()
@@ -25,12 +25,12 @@
 -define(TIMEOUT, 60_000).  % milliseconds for one check; an emulated machine is slow
 -define(NIFS, [crypto, asn1, nif]).
 
-%% @doc Runs all checks. The application need not be started.
+%% @doc Runs all checks. The application need not be started; other nodes are asked only if it is.
 -spec examine() -> report().
 examine() ->
     Facts = signal_port_machine:facts(),
     Installed = signal_port_backend:installed(),
-    Checks = [check(erlang), check(crypto), check(asn1), nif(Installed), port()],
+    Checks = [check(erlang), check(crypto), check(asn1), nif(Installed), port() | other_nodes()],
     Causes = causes(Installed, found(nif, Checks)),
     #{facts => Facts, checks => Checks, causes => Causes,
       advice => advice(Facts, Checks, Causes) ++ about_python(found(port, Checks))}.
@@ -38,7 +38,7 @@ examine() ->
 %% @doc Returns whether calls can be answered on this machine.
 -spec is_well(report()) -> boolean().
 is_well(#{checks := Checks}) ->
-    has_passed(port, Checks).
+    has_passed(port, Checks) orelse answering_nodes(Checks) =/= [].
 
 %% @doc Examines, prints the report and halts: with status 0 if calls can be answered, else 1.
 -spec main() -> no_return().
@@ -70,15 +70,34 @@ nif({nif, Ebins}) ->
         Outcome -> check(nif, Outcome)
     end.
 
-%% The child VM gets the options of this one.
 port() ->
     _ = application:load(signal_port),
+    case application:get_env(signal_port, pool_size) of
+        {ok, 0} -> check(port, {returned, {absent, "pool_size is 0: other nodes answer"}});
+        _ -> port_in_child()
+    end.
+
+%% The child VM gets the options of this one.
+port_in_child() ->
     Options = [{Name, Value} || {Name, Value} <- application:get_all_env(signal_port),
                                 Name =/= included_applications],
     Args = [["-signal_port", atom_to_list(Name), signal_port_sentence:format("~tw", [Value])]
             || {Name, Value} <- Options],
     Outcome = signal_port_child_vm:run(signal_port_probe, port, lists:append(Args), ?TIMEOUT),
     check(port, Outcome).
+
+%% A call through each node that this one uses. It cannot come from a child VM.
+other_nodes() ->
+    Workers = [{Node, {Pid, Counters}} || {_, _, NodeWorkers} <- [signal_port_table:nodes()],
+                                          {Pid, Counters, _, Node} <- NodeWorkers],
+    [check({node, Node}, {returned, ask(Worker)}) || {Node, Worker} <- Workers].
+
+ask(Worker) ->
+    Request = signal_port_codec:request(sha256, [<<"abc">>]),
+    case timer:tc(signal_port_dispatch, call_by, [Worker, Request, ?TIMEOUT]) of
+        {Micros, {ok, _}} -> {passed, signal_port_sentence:format("answered in ~b us", [Micros])};
+        {_, {error, Why}} -> {failed, signal_port_sentence:format("returned the error ~s", [Why])}
+    end.
 
 causes({nif, Ebins}, #{result := failed}) -> signal_port_autopsy:causes(Ebins);
 causes(_, _) -> [].
@@ -133,11 +152,25 @@ known(Facts, Checks) ->
                   || {Kind, [_ | _]} <- [{crash, Crashed}, {error, Refused}]]).
 
 about_port(Checks) ->
-    case {found(port, Checks), [Check || #{result := failed} = Check <- Checks]} of
+    about_port(found(port, Checks), Checks).
+
+about_port(#{result := absent}, Checks) ->
+    [about_nodes(answering_nodes(Checks))];
+about_port(Port, Checks) ->
+    case {Port, [Check || #{check := Check, result := failed} <- Checks, is_atom(Check)]} of
         {#{result := failed, seen := Seen}, _} -> ["The port does not work: " ++ Seen];
         {_, [_ | _]} -> ["The port works: use it with the option backend auto or port."];
         {_, []} -> [well(found(nif, Checks))]
     end.
+
+about_nodes([]) ->
+    "This node has no worker, and no other node answers: start the application, and connect this "
+    "node to one with signal_port's option serve_nodes.";
+about_nodes(Nodes) ->
+    "Calls are answered by " ++ lists:append(lists:join(" and ", Nodes)) ++ ".".
+
+answering_nodes(Checks) ->
+    [atom_to_list(Node) || #{check := {node, Node}, result := passed} <- Checks].
 
 well(#{result := passed}) ->
     "All is well. With backend auto, calls use the NIF; on ARM64 they use the port, and the NIF "
@@ -183,4 +216,5 @@ title(erlang) -> "Erlang";
 title(crypto) -> "OTP's crypto";
 title(asn1) -> "OTP's asn1rt_nif";
 title(nif) -> "libsignal_protocol_nif";
-title(port) -> "the port".
+title(port) -> "the port";
+title({node, Node}) -> atom_to_list(Node).

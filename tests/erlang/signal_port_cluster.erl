@@ -2,6 +2,7 @@
 %% test's VM is no node: it holds each VM by its standard input, and can kill, stop and cut all.
 -module(signal_port_cluster).
 
+-export([tls/1]).
 -export([start_epmd/0, stop_epmd/1]).
 -export([start/2, start/3, restart/1, stop/1, kill/1, signal/2, is_alive/1]).
 -export([connect/2, cut/2, call/4, call/3, peers/1, await/3, await_nodes/2]).
@@ -56,11 +57,25 @@ start(Name, Options, Args) ->
            args => Args},
     ok = call(Vm, application, load, [signal_port]),
     [ok = call(Vm, application, set_env, [signal_port, Option, Value])
-     || {Option, Value} <- [{distribution, clear_text} | Options]],
+     || {Option, Value} <- distribution(Args) ++ Options],
     case call(Vm, application, start, [signal_port]) of
         ok -> Vm;
         Error -> stop(Vm), error(Error)
     end.
+
+distribution(["-proto_dist" | _]) -> [];
+distribution(_) -> [{distribution, clear_text}].
+
+%% @doc Returns the arguments of a VM with TLS, by the file and the certificates of `deploy'.
+-spec tls(Folder :: file:filename()) -> [string()].
+tls(Folder) ->
+    Script = signal_port_stage:root("deploy/haproxy/make_certificates.sh"),
+    "" = os:cmd("USAGE=serverAuth,clientAuth sh " ++ Script ++ " " ++ Folder ++ " " ++ ?HOST),
+    ok = file:rename(filename:join(Folder, ?HOST ++ ".pem"), filename:join(Folder, "node.pem")),
+    {ok, Text} = file:read_file(signal_port_stage:root("deploy/distribution/ssl_dist.conf")),
+    File = filename:join(Folder, "ssl_dist.conf"),
+    ok = file:write_file(File, string:replace(Text, "/etc/signal-port", Folder, all)),
+    ["-proto_dist", "inet_tls", "-ssl_dist_optfile", File].
 
 %% @doc Starts a VM that was killed again, with its name and options.
 -spec restart(vm()) -> vm().

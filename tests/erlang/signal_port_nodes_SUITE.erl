@@ -9,13 +9,14 @@
 -define(DIGEST, <<16#BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD:256>>).
 
 all() ->
-    [{group, answers}, {group, placement}, {group, loss}, {group, membership}, {group, off}].
+    [{group, answers}, {group, placement}, {group, loss}, {group, membership}, {group, tls},
+     {group, off}].
 
 groups() ->
     [{answers, [recorded_calls_return_what_the_nif_returned, wrong_type_is_badarg,
                 call_over_node_max_frame_is_too_large, batch_is_answered, request_is_answered,
                 many_callers_get_their_own_answers, nif_stays_unloaded,
-                info_shows_the_node]},
+                info_shows_the_node, doctor_calls_each_node]},
      {placement, [local_worker_comes_first, lost_local_workers_use_the_node,
                   full_local_workers_overflow, full_local_workers_wait_without_overflow,
                   large_call_waits_for_a_local_worker, nif_of_a_node_answers,
@@ -29,6 +30,7 @@ groups() ->
                    call_without_node_is_unavailable_after_start_timeout,
                    node_of_another_protocol_is_left_out, node_without_an_operation_is_left_out,
                    node_that_sends_garbage_is_left, silent_gateway_is_no_node]},
+     {tls, [tls_distribution_needs_no_option, node_without_certificate_is_not_connected]},
      {off, [node_without_the_options_has_no_process_more, clear_text_is_refused]}].
 
 init_per_suite(Config) ->
@@ -96,6 +98,15 @@ info_shows_the_node(Config) ->
     {ok, _} = call(thin(Config), sha256, [<<"abc">>]),
     #{Node := #{calls := Later}} = signal_port_cluster:peers(thin(Config)),
     true = Later > Calls.
+
+doctor_calls_each_node(Config) ->
+    #{node := Node} = server(Config),
+    #{checks := Checks, advice := Advice} = Report =
+        call(thin(Config), signal_port_doctor, examine, []),
+    [absent] = [Result || #{check := port, result := Result} <- Checks],
+    [passed] = [Result || #{check := {node, Named}, result := Result} <- Checks, Named =:= Node],
+    "Calls are answered by " ++ _ = lists:last(Advice),
+    true = signal_port_doctor:is_well(Report).
 
 %% --- Placement ---
 
@@ -351,6 +362,24 @@ lie(unknown_atom, Tag) -> {Tag, <<16#D6, 1, "evil">>}.
 
 tail(no_list) -> no_list;
 tail(_) -> [].
+
+%% --- TLS ---
+
+tls_distribution_needs_no_option(Config) ->
+    Args = signal_port_cluster:tls(proplists:get_value(priv_dir, Config)),
+    Server = start(one, ?SERVER, Args),
+    Thin = start(thin, ?THIN, Args),
+    ok = signal_port_cluster:await_nodes(Thin, [Server]),
+    {ok, ?DIGEST} = call(Thin, sha256, [<<"abc">>]).
+
+%% It has the cookie, and an authority of its own.
+node_without_certificate_is_not_connected(Config) ->
+    [Right, Wrong] = [filename:join(proplists:get_value(priv_dir, Config), Name)
+                      || Name <- ["right", "wrong"]],
+    Server = #{node := Node} = start(one, ?SERVER, signal_port_cluster:tls(Right)),
+    Stranger = start(stranger, ?THIN, signal_port_cluster:tls(Wrong)),
+    false = call(Stranger, net_kernel, connect_node, [Node]),
+    [] = call(Server, erlang, nodes, []).
 
 %% --- Off ---
 
