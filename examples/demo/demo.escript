@@ -7,6 +7,7 @@
 
 main([]) ->
     io:setopts([{encoding, unicode}]),
+    persistent_term:put(?MODULE, output()),
     Here = filename:dirname(filename:absname(escript:script_name())),
     Root = filename:dirname(filename:dirname(Here)),
     code:add_pathsa(filelib:wildcard(filename:join(Root, "_build/default/lib/*/ebin"))),
@@ -192,7 +193,20 @@ pieces(Text, _Size) ->
 
 %% --- Printing ---
 
-heading(Text) -> io:format("~n~ts~n~ts~n", [Text, lists:duplicate(string:length(Text), $-)]).
+heading(Text) ->
+    Line = lists:duplicate(string:length(Text), $-),
+    case persistent_term:get(?MODULE) of
+        terminal -> io:format("~n\e[1;36m~ts~n~ts\e[0m~n", [Text, Line]);
+        plain -> io:format("~n~ts~n~ts~n", [Text, Line])
+    end.
+
+%% Without input, io:columns/0 knows no terminal. The port's program has our standard output.
+output() ->
+    Port = open_port({spawn, "test -t 1"}, [nouse_stdio, exit_status]),
+    receive
+        {Port, {exit_status, 0}} -> terminal;
+        {Port, {exit_status, _}} -> plain
+    end.
 
 say(Format, Args) -> io:format(Format ++ "~n", Args).
 
