@@ -33,4 +33,4 @@ signal_port.SignalError: bad_mac
 
 from signal_port.errors import SignalError as SignalError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
