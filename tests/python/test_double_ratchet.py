@@ -145,6 +145,18 @@ class TestForgedMessages:
         with refused("bad_mac"):
             double_ratchet.decrypt(bob, late)
 
+    def test_duplicate_of_an_old_chain_is_bad_mac_and_not_too_many(self, parties: Parties) -> None:
+        wires, alice = sent(parties.alice, MAX_SKIP + 8)
+        bob = parties.bob
+        for wire in [*wires[:-3], wires[-1]]:  # two are missing: their header key stays
+            _, bob = double_ratchet.decrypt(bob, wire)
+        reply, bob = double_ratchet.encrypt(bob, b"")
+        _, alice = double_ratchet.decrypt(alice, reply)
+        _, bob = double_ratchet.decrypt(bob, double_ratchet.encrypt(alice, b"")[0])
+        _, bob = double_ratchet.decrypt(bob, wires[-2])
+        with refused("bad_mac"):
+            double_ratchet.decrypt(bob, wires[-2])
+
     @pytest.mark.parametrize(
         ("wire", "atom"),
         [
