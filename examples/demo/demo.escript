@@ -2,7 +2,8 @@
 %% -*- erlang -*-
 %%! -noinput
 %% The main job on real input: sessions and messages that the NIF stored continue through the port.
-%% Then two people meet and talk, over a network that loses, delays, repeats and forges messages.
+%% Then two people meet and talk, over a network that loses, delays, repeats and forges messages. At
+%% last the workers are those of a server behind a socket.
 -mode(compile).
 
 main([]) ->
@@ -11,6 +12,7 @@ main([]) ->
     Here = filename:dirname(filename:absname(escript:script_name())),
     Root = filename:dirname(filename:dirname(Here)),
     code:add_pathsa(filelib:wildcard(filename:join(Root, "_build/default/lib/*/ebin"))),
+    ok = logger:set_primary_config(level, warning),
     Began = now_us(),
     {ok, _} = application:ensure_all_started(signal_port),
     introduce(Began),
@@ -19,7 +21,9 @@ main([]) ->
     Later = talk(Sessions),
     Last = send_file(filename:join(Root, "LICENSE"), Later),
     survive(Last),
-    conclude(Began).
+    Calls = calls(),
+    move(Root, Last),
+    conclude(Began, Calls + calls()).
 
 %% --- The acts ---
 
@@ -148,9 +152,28 @@ survive(#{"Alice" := Alice, "Bob" := Bob}) ->
     say("  kill -9 ~b during ~b conversations: all were answered, and the VM goes on",
         [OsPid, Calls]).
 
-conclude(Began) ->
-    #{workers := Workers} = signal_port:info(),
-    Calls = lists:sum([N || #{calls := N} <- Workers]),
+move(Root, Sessions) ->
+    heading("They go on with workers behind a socket"),
+    Folder = string:trim(os:cmd("mktemp -d")),
+    Socket = filename:join(Folder, "demo.sock"),
+    Package = filename:join(Root, "priv/python/signal_port"),
+    Serve = ["-I", "-B", Package, "serve", "--socket", Socket],
+    Server = open_port({spawn_executable, filename:join(Root, "priv/venv/bin/python3")},
+                       [{args, Serve}, stderr_to_stdout]),
+    {os_pid, OsPid} = erlang:port_info(Server, os_pid),
+    receive {Server, {data, _}} -> ok end,  % it listens
+    ok = application:stop(signal_port),
+    ok = application:set_env(signal_port, socket, Socket),
+    ok = application:start(signal_port),
+    {[Wire], S1} = send("Bob", ["Is this another process?"], Sessions),
+    {_, _} = deliver("Alice", Wire, "", S1),
+    _ = os:cmd(io_lib:format("kill ~b; rm -r ~s", [OsPid, Folder])).
+
+calls() ->
+    #{totals := #{calls := Calls}} = signal_port:info(),
+    Calls.
+
+conclude(Began, Calls) ->
     say("~n~b calls in ~s. Loaded NIFs, OTP's crypto included: ~s.",
         [Calls, ms(now_us() - Began),
          case code:is_loaded(crypto) of false -> "none"; _ -> "crypto" end]).
