@@ -4,6 +4,7 @@ set -eux
 sh "$(dirname "$0")/need.sh" elixir:elixir
 cd "$(dirname "$0")/../examples"
 escript chat/chat.escript
+escript cluster/cluster.escript
 escript pre_key_server/pre_key_server.escript
 escript fan_out/fan_out.escript
 cd .. && mix run examples/conversation/conversation.exs
