@@ -7,8 +7,8 @@
 -define(SHORT_NAMES, [{encrypt, 2}, {decrypt, 2}]).
 -define(CALLS, [{batch, 1}, {send_request, 2}, {send_request, 3}, {receive_response, 1},
                 {receive_response, 2}, {check_response, 2}]).
--define(APPLICATION, [{info, 0}, {metrics, 0}, {dispatch_stats, 0}, {top, 0},
-                      {child_spec, 1}, {doctor, 0}]).
+-define(APPLICATION, [{info, 0}, {metrics, 0}, {dispatch_stats, 0}, {top, 0}, {ready, 0},
+                      {replace_workers, 0}, {resize, 1}, {child_spec, 1}, {doctor, 0}]).
 
 %% Operations that no release of the NIF has, and functions of the NIF that are no operations.
 -define(NEW, [{x25519, 2}, {hkdf_sha256, 4}]).
