@@ -16,22 +16,23 @@
 -define(ANSWERED, 3).  % calls answered by the OS process
 -define(DROPPED, 4).   % calls whose callers gave up, or were killed, before the call was written
 -define(PENDING, 5).   % calls that arrived at the worker and are neither answered nor dropped
--define(PLACE, 6).     % of the worker in the pool; it never changes
+-define(PLACE, 6).     % of the worker in the pool, or the number of a node; it never changes
 
 %% @doc Returns counters that are all zero, of a worker without a place in the pool.
 -spec new() -> counters().
 new() ->
     new(0).
 
-%% @doc Returns counters that are all zero, of the worker in this place of the pool.
--spec new(Place :: non_neg_integer()) -> counters().
+%% @doc Returns counters that are all zero, of the worker in this place of the pool. The place of a
+%% worker that stands for another node is the node's number, below 0.
+-spec new(Place :: integer()) -> counters().
 new(Place) ->
     Counters = atomics:new(6, []),
     atomics:put(Counters, ?PLACE, Place),
     Counters.
 
-%% @doc Returns the worker's place in the pool, from 1, or 0.
--spec place(counters()) -> non_neg_integer().
+%% @doc Returns the worker's place in the pool, from 1; below 0 the number of a node; or 0.
+-spec place(counters()) -> integer().
 place(Counters) ->
     atomics:get(Counters, ?PLACE).
 

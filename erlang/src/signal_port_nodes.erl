@@ -109,7 +109,7 @@ look(Gateway, {ok, Peer}, Config) ->
     start(Gateway, Peer, Config).
 
 start(Gateway, Peer, Config) ->
-    Counters = signal_port_counters:new(),
+    Counters = signal_port_counters:new(signal_port_table:node_number(node(Gateway))),
     Args = [self(), Gateway, Counters, Config],
     {ok, Pid} = supervisor:start_child(signal_port_node_sup, Args),
     monitor(process, Pid),

@@ -4,11 +4,11 @@
 %% The processes of a batch, and the workers, write into the same counters.
 -module(signal_port_observation).
 
--export([new/0, hide/2, add_attempt/2, worker/1, measurements/1]).
+-export([new/0, hide/2, add_attempt/2, worker/1, node/1, measurements/1]).
 -export_type([observation/0]).
 
 -define(ATTEMPTS, 1).    % how often a worker was sent the call, or a frame of the batch
--define(PLACE, 2).       % of the latest worker in the pool
+-define(PLACE, 2).       % of the latest worker, as in its counters
 -define(QUEUE_TIME, 3).  % native time from the start of the call until a program got it, at least 1
 
 -type observation() :: none | {Start :: integer(), atomics:atomics_ref()}.
@@ -41,8 +41,17 @@ add_attempt({_, Shared}, Counters) ->
 -spec worker(observation()) -> pos_integer() | undefined.
 worker({_, Shared}) ->
     case atomics:get(Shared, ?PLACE) of
+        Place when Place > 0 -> Place;
+        _ -> undefined
+    end.
+
+%% @doc Returns the node of the latest worker.
+-spec node(observation()) -> node() | undefined.
+node({_, Shared}) ->
+    case atomics:get(Shared, ?PLACE) of
+        Place when Place > 0 -> erlang:node();
         0 -> undefined;
-        Place -> Place
+        Number -> signal_port_table:node_of(Number)
     end.
 
 %% @doc Returns the attempts and, if a program got the call, the queue time in native units.

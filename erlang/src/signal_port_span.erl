@@ -28,7 +28,8 @@ observe(Name, Call) ->
             Gathered = signal_port_observation:measurements(Observation),
             execute(stop, maps:merge(Ended, Gathered#{batch_size => batch_size(Name)}),
                     Metadata#{result => result(Answer),
-                              worker => signal_port_observation:worker(Observation)}),
+                              worker => signal_port_observation:worker(Observation),
+                              node => signal_port_observation:node(Observation)}),
             Answer
     catch
         Class:Reason:Trace ->

@@ -6,6 +6,7 @@
 
 -export([new/3, read/0, is_ready/0, workers/0, nodes/0, queue/0, nif/1, choice/0, pool_size/0,
          has_started/0, failure/0]).
+-export([node_number/1, node_of/1]).
 -export([put_workers/1, put_nodes/3, put_pool_size/1, put_started/0, put_failure/1]).
 -export([open/0, close/0]).
 -export_type([worker/0, node_worker/0, nodes/0]).
@@ -71,6 +72,25 @@ nodes() ->
         [] -> none
     catch
         error:badarg -> none
+    end.
+
+%% @doc Returns the number of another node, below 0. It stays the same until the application stops.
+-spec node_number(node()) -> neg_integer().
+node_number(Node) ->
+    case ets:lookup(?MODULE, {number, Node}) of
+        [{_, Number}] ->
+            Number;
+        [] ->
+            Number = -erlang:unique_integer([positive]),
+            true = ets:insert(?MODULE, [{{number, Node}, Number}, {{node, Number}, Node}]),
+            Number
+    end.
+
+%% @doc Returns the node with this number.
+-spec node_of(Number :: neg_integer()) -> node() | undefined.
+node_of(Number) ->
+    try ets:lookup_element(?MODULE, {node, Number}, 2)
+    catch error:badarg -> undefined
     end.
 
 %% @doc Returns the queue of the calls that wait.

@@ -225,13 +225,14 @@ stopped_telemetry_is_not_called(_) ->
 
 call_has_start_and_stop(_) ->
     observed("honest.py"),
+    Node = node(),
     {ok, _} = signal_port:sha256(<<"abc">>),
     [{[signal_port, call, start], #{system_time := _, monotonic_time := Started},
       #{operation := sha256, telemetry_span_context := Context} = Start},
      {[signal_port, call, stop], #{duration := Duration, monotonic_time := Ended} = Measured,
-      #{operation := sha256, result := ok, worker := 1,
+      #{operation := sha256, result := ok, worker := 1, node := Node,
         telemetry_span_context := Context} = Stop}] = events(call),
-    {2, 4} = {map_size(Start), map_size(Stop)},
+    {2, 5} = {map_size(Start), map_size(Stop)},
     Duration = Ended - Started,
     #{queue_time := QueueTime, attempts := 1, batch_size := 1} = Measured,
     true = 0 < QueueTime andalso QueueTime < Duration.
@@ -253,14 +254,16 @@ call_that_waits_has_a_queue_time(Config) ->
 
 retried_call_has_its_attempts(_) ->
     observed("exits_on_call.py"),
+    Node = node(),
     {error, unavailable} = signal_port:init(),
-    [{#{attempts := 3, queue_time := _}, #{result := {error, unavailable}, worker := 1}}] =
+    [{#{attempts := 3, queue_time := _},
+      #{result := {error, unavailable}, worker := 1, node := Node}}] =
         [{Measured, Metadata} || {[_, _, stop], Measured, Metadata} <- events(call)].
 
 refused_call_has_no_worker(_) ->
     observed([{pool_size, 1}, {max_frame, 16384}]),
     {error, too_large} = signal_port:sha256(binary:copy(<<0>>, 16384)),
-    [{#{attempts := 0} = Measured, #{worker := undefined}}] =
+    [{#{attempts := 0} = Measured, #{worker := undefined, node := undefined}}] =
         [{Measured, Metadata} || {[_, _, stop], Measured, Metadata} <- events(call)],
     false = is_map_key(queue_time, Measured).
 

@@ -16,7 +16,7 @@ groups() ->
     [{answers, [recorded_calls_return_what_the_nif_returned, wrong_type_is_badarg,
                 call_over_node_max_frame_is_too_large, batch_is_answered, request_is_answered,
                 many_callers_get_their_own_answers, nif_stays_unloaded,
-                info_shows_the_node, doctor_calls_each_node]},
+                info_shows_the_node, stop_event_names_the_node, doctor_calls_each_node]},
      {placement, [local_worker_comes_first, lost_local_workers_use_the_node,
                   full_local_workers_overflow, full_local_workers_wait_without_overflow,
                   large_call_waits_for_a_local_worker, nif_of_a_node_answers,
@@ -98,6 +98,20 @@ info_shows_the_node(Config) ->
     {ok, _} = call(thin(Config), sha256, [<<"abc">>]),
     #{Node := #{calls := Later}} = signal_port_cluster:peers(thin(Config)),
     true = Later > Calls.
+
+stop_event_names_the_node(Config) ->
+    #{node := Node} = server(Config),
+    #{worker := undefined, node := Node} = call(thin(Config), ?MODULE, stop_event, []).
+
+%% Returns the metadata of a call. It runs in the VM of the caller.
+stop_event() ->
+    Self = self(),
+    ok = signal_port_telemetry:start(),
+    Tell = fun([_, _, Event], _, Metadata, _) -> Self ! {Event, Metadata} end,
+    ok = signal_port_telemetry:attach_all(?MODULE, Tell, none),
+    {ok, ?DIGEST} = signal_port:sha256(<<"abc">>),
+    signal_port_telemetry:unload(),
+    receive {stop, Metadata} -> Metadata end.
 
 doctor_calls_each_node(Config) ->
     #{node := Node} = server(Config),
