@@ -5,7 +5,7 @@ For a Python of another architecture: the linters have no pure wheels, and are n
 
 from importlib.metadata import requires
 
-LINTERS = ("mypy", "ruff")
+LINTERS = ("check-jsonschema", "mypy", "pyright", "ruff", "zizmor")
 
 for requirement in requires("signal-port") or ():
     if not requirement.startswith(LINTERS):
