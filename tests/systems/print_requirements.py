@@ -5,7 +5,7 @@ For a Python of another architecture: the linters have no pure wheels, and are n
 
 from importlib.metadata import requires
 
-LINTERS = ("check-jsonschema", "mypy", "pyright", "ruff", "zizmor")
+LINTERS = ("check-jsonschema", "mypy", "ruff", "zizmor")
 
 for requirement in requires("signal-port") or ():
     if not requirement.startswith(LINTERS):
