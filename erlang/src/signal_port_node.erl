@@ -65,7 +65,7 @@ handle_continue(hello, State) ->
 
 -spec handle_info(term(), #state{}) -> {noreply, #state{}} | stop().
 handle_info({call, _, _, _, _} = Call, #state{calls = Calls} = State) ->
-    {noreply, write(State#state{calls = add_all(add(Call, Calls))})};
+    {noreply, write(State#state{calls = signal_port_mailbox:add_all(Call, Calls)})};
 handle_info({answers, Session, Answers}, #state{session = Session} = State) ->
     case answered(Answers, State) of
         {ok, Answered} -> {noreply, write(Answered)};
@@ -108,9 +108,7 @@ handle_cast(_, State) ->
 terminate(_Reason, #state{open = Open, calls = Calls}) ->
     {_, Waiting} = signal_port_calls:oldest_and_others(Calls),
     Others = case lists:sort(maps:to_list(Open)) of [] -> []; [_Oldest | Later] -> Later end,
-    lists:foreach(fun(Alias) -> tell(Alias, bystander) end,
-                  [Alias || {_Tag, Alias} <- Others] ++ Waiting),
-    tell_late_bystanders().
+    signal_port_mailbox:tell_bystanders([Alias || {_Tag, Alias} <- Others] ++ Waiting).
 
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
@@ -144,16 +142,6 @@ welcome(_, State) ->
     stop(invalid_data, State).
 
 %% --- Calls ---
-
-add({call, Number, Alias, Deadline, Request}, Calls) ->
-    signal_port_calls:add(Number, Alias, Deadline, Request, Calls).
-
-%% Calls that arrived meanwhile go into the same message.
-add_all(Calls) ->
-    receive
-        {call, _, _, _, _} = Call -> add_all(add(Call, Calls))
-    after 0 -> Calls
-    end.
 
 write(#state{calls = Calls} = State) ->
     Current = State#state{calls = signal_port_calls:drop_expired(Calls)},
@@ -219,14 +207,6 @@ message(_) -> error.
 tell(Alias, Message) ->
     Alias ! {Alias, Message},
     ok.
-
-tell_late_bystanders() ->
-    receive
-        {call, _, Alias, _, _} ->
-            tell(Alias, bystander),
-            tell_late_bystanders()
-    after 0 -> ok
-    end.
 
 stop(Why, State) ->
     {stop, {shutdown, {node, Why}}, State}.

@@ -87,7 +87,7 @@ init({Pool, Counters, #{max_frame := MaxFrame, sandbox := Sandbox}}) ->
 -spec handle_info(term(), #state{}) ->
     {noreply, #state{}} | {noreply, #state{}, hibernate} | stop().
 handle_info({call, _, _, _, _} = Call, #state{calls = Calls} = State) ->
-    next(write(State#state{calls = add_all(add(Call, Calls))}));
+    next(write(State#state{calls = signal_port_mailbox:add_all(Call, Calls)}));
 handle_info({counted, Number}, #state{calls = Calls} = State) ->
     {noreply, State#state{calls = signal_port_calls:expect(Number, Calls)}};
 handle_info(write, State) ->
@@ -136,8 +136,7 @@ handle_cast(_, State) ->
 terminate(Reason, #state{calls = Calls} = State) ->
     end_channel(Reason, State),
     {_Suspect, Bystanders} = signal_port_calls:oldest_and_others(Calls),
-    lists:foreach(fun tell_bystander/1, Bystanders),
-    tell_late_bystanders().
+    signal_port_mailbox:tell_bystanders(Bystanders).
 
 -spec format_status(gen_server:format_status()) -> gen_server:format_status().
 format_status(Status) ->
@@ -197,16 +196,6 @@ collect_garbage(_, Next) ->
 
 %% --- Requests ---
 
-add({call, Number, Alias, Deadline, Request}, Calls) ->
-    signal_port_calls:add(Number, Alias, Deadline, Request, Calls).
-
-%% Calls that arrived meanwhile go into the same write: under load one system call serves many.
-add_all(Calls) ->
-    receive
-        {call, _, _, _, _} = Call -> add_all(add(Call, Calls))
-    after 0 -> Calls
-    end.
-
 %% A write must not suspend this process, which also reads replies. So calls that the channel does
 %% not accept wait for the next reply or for a timer.
 write(#state{calls = Calls, channel = Channel} = State) ->
@@ -259,18 +248,6 @@ why({exit_status, Status}, #state{channel = Channel}) ->
     {ended, signal_port_channel:name(Channel), Status};
 why(connection_closed, #state{channel = Channel}) ->
     {closed_at_start, signal_port_channel:name(Channel)}.
-
-tell_bystander(Alias) ->
-    Alias ! {Alias, bystander},
-    ok.
-
-tell_late_bystanders() ->
-    receive
-        {call, _, Alias, _, _} ->
-            tell_bystander(Alias),
-            tell_late_bystanders()
-    after 0 -> ok
-    end.
 
 is_regular(Reason) ->
     Reason =:= shutdown orelse Reason =:= {shutdown, drained}.
